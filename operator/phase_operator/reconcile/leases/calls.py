@@ -3,11 +3,9 @@
 Rule: a call for a lease counts as lost from before it is sent until its answer is there, however it ends.
 """
 
-from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from functools import partial
 from math import floor
-from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
@@ -22,6 +20,7 @@ from phase_operator.core.source.query import Ask as SpecAsk
 from phase_operator.core.text import clean
 from phase_operator.core.timestamps import moment_of
 from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.failures import Go
 from phase_operator.reconcile.errands.lease_rate import LeaseRate
 from phase_operator.reconcile.lease_ports import LeaseApi
 from phase_operator.reconcile.leases.lists import Lists
@@ -35,7 +34,6 @@ _PERMISSIONS = (
     "iam:CreateAccessKey or iam:AttachUserPolicy"
 )
 PhaseStep = Resolve | Look | Ask | GiveBack
-_Go = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +74,21 @@ class LeaseCalls:
 
     def errand(self, subject: Subject, caller: Caller, step: PhaseStep) -> Errand | None:
         """Return the errand of a step; None if another resource makes the same call, or has made it meanwhile."""
-        make = partial(Errand, subject.key, caller.account)
+        make, noting = partial(Errand, subject.key, caller.account), subject.failures.noting
         match step:
             case Resolve():
                 requests = 2 if self._app_id(caller) else 3
-                work = partial(self._done, subject, step, partial(self._resolve, subject, caller))
+                work = partial(noting, step, self.now, partial(self._resolve, subject, caller))
                 return make("resolve", work, requests)
             case Look(place):
                 if not self._lists.asks(caller.account, place, subject.key, self.now()):
                     return None
-                return make("look", partial(self._done, subject, step, partial(self._look, subject, caller, place)))
+                return make("look", partial(noting, step, self.now, partial(self._look, subject, caller, place)))
             case Ask(lease):
-                work = partial(self._done, subject, Ask, partial(self._ask, subject, caller, lease))
+                work = partial(noting, Ask, self.now, partial(self._ask, subject, caller, lease))
                 return make("lease", work, waits_for_others=True)
             case GiveBack(lease):
-                work = partial(self._done, subject, GiveBack, partial(self._give_back, subject, caller, lease))
+                work = partial(noting, GiveBack, self.now, partial(self._give_back, subject, caller, lease))
                 return make("revoke", work, waits_for_others=True)
 
     def join(self, subject: Subject, caller: Caller, place: LeasePlace) -> None:
@@ -105,25 +103,7 @@ class LeaseCalls:
         """Return the time in seconds since 1970."""
         return moment_of(self._clock.now()) or 0.0
 
-    async def _done(
-        self, subject: Subject, what: Hashable, work: Callable[[_Go], Coroutine[Any, Any, None]], go_on: _Go
-    ) -> ExpectedError | None:
-        """Do the work of an errand; return the error with which it failed."""
-        # A bug fails, too: else the resource would ask again at once.
-        error: ExpectedError | None = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has it")
-        try:
-            await work(go_on)
-            error = None
-        except ExpectedError as found:
-            error = found.to_keep()
-        finally:
-            if error is None:
-                subject.worked(what)
-            else:
-                subject.failed(what, error, self.now())
-        return error
-
-    async def _resolve(self, subject: Subject, caller: Caller, go_on: _Go) -> None:
+    async def _resolve(self, subject: Subject, caller: Caller, go_on: Go) -> None:
         """Look up the dynamic secret that a spec names, and list its leases."""
         app_id = self._app_id(caller)
         if not app_id:
@@ -169,7 +149,7 @@ class LeaseCalls:
         app_id = self._apps[caller.account, name] = Directory(apps).pick(name)
         return app_id
 
-    async def _look(self, subject: Subject, caller: Caller, place: LeasePlace, _: _Go) -> None:
+    async def _look(self, subject: Subject, caller: Caller, place: LeasePlace, _: Go) -> None:
         """List the leases of a dynamic secret, for all who wait for that."""
         error: ExpectedError | None = None
         try:
@@ -180,7 +160,7 @@ class LeaseCalls:
         finally:
             for each in self._lists.came(caller.account, place):
                 if error is not None and each is not subject:
-                    each.failed(Look(place), error, self.now())
+                    each.failures.failed(Look(place), error, self.now())
                 self._wake(each.key)
 
     async def _listing(self, subject: Subject, caller: Caller, place: LeasePlace) -> Listing:
@@ -191,7 +171,7 @@ class LeaseCalls:
         self._lists.take(caller.account, listing, memory.size)
         return listing
 
-    async def _ask(self, subject: Subject, caller: Caller, lease: Lease, _: _Go) -> None:
+    async def _ask(self, subject: Subject, caller: Caller, lease: Lease, _: Go) -> None:
         """Ask for a lease, and keep what is answered until its record is made.
 
         What has waited for its turn for too long is not asked for: the next run takes the announcement back.
@@ -222,7 +202,7 @@ class LeaseCalls:
             lost = Call(lost_at=floor(self.now()) + 1.0)
             subject.calls[lease.attempt] = call if call is not None else lost
 
-    async def _give_back(self, subject: Subject, caller: Caller, lease: Lease, _: _Go) -> None:
+    async def _give_back(self, subject: Subject, caller: Caller, lease: Lease, _: Go) -> None:
         before = subject.revocations.get(lease.attempt, Revocation())
         memory = self._memory.open(subject.key.namespace)
         found = Revocation(failures=before.failures + 1, last=self.now())

@@ -190,8 +190,8 @@ class Driver:
         def is_held(step: Step) -> bool:
             if not isinstance(step, Resolve | Look | Ask | GiveBack):
                 return False
-            failure = subject.failures.get(step) if isinstance(step, Resolve | Look) else None
-            return is_busy or (failure is not None and failure.until > now) or not self._known.is_complete()
+            is_paused = isinstance(step, Resolve | Look) and subject.failures.paused_until(step) > now
+            return is_busy or is_paused or not self._known.is_complete()
 
         return is_held
 

@@ -123,7 +123,7 @@ class LeaseRuns:
         rolled = self._have_rolled(context, Ledger.read(resource.status))
         drive = Drive(subject, resource, wants, asker.caller, are_readers_rolled=rolled)
         driven = await self._driver.drive(drive)
-        trouble = asker.error or _refusal(drive) or subject.trouble()
+        trouble = asker.error or _refusal(drive) or subject.failures.trouble()
         try:
             found, driven = await self._bring(drive, driven, context, admitted, trouble)
             await self._driver.collect(drive)
@@ -145,7 +145,7 @@ class LeaseRuns:
         await self._driver.collect(drive)
         left = driven.ledger.leases
         if left:
-            trouble = subject.trouble()
+            trouble = subject.failures.trouble()
             if trouble is None and all(each.state is LeaseState.REVOKING for each in left):
                 # What is over in a moment is no news.
                 return Pending()

@@ -1,19 +1,15 @@
 """What this process knows of the leases of one resource; what is lost with it is looked up, never guessed."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.backoff import doubled
 from phase_operator.core.leases.facts import Call, Record, Resolved, Revocation
 from phase_operator.core.leases.ledger import LeaseState, Ledger
 from phase_operator.core.leases.record import Credentials
 from phase_operator.core.leases.steps import Ask, GiveBack, Look, Resolve
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.failures import Failures
 from phase_operator.reconcile.ports import Credential
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +18,6 @@ class Answer:
 
     record: Record
     credentials: Credentials = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A call that failed, how often in a row, and when it may be made again, in seconds since 1970."""
-
-    error: ExpectedError
-    times: int
-    until: float
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +40,7 @@ class Subject:
     answers: dict[str, Answer] = field(default_factory=dict)
     revocations: dict[str, Revocation] = field(default_factory=dict)
     # Calls that failed last, by what was called.
-    failures: dict[Hashable, Failure] = field(default_factory=dict)
+    failures: Failures = field(default_factory=Failures)
     # The attempt whose credentials all targets have; "" if they differ or nobody looked.
     written: str = ""
     # The digest of what the spec asks for.
@@ -62,21 +49,6 @@ class Subject:
     rollover_percent: int = 67
     # The sync annotation that a run has answered.
     forced: str | None = None
-
-    def failed(self, what: Hashable, error: ExpectedError, now: float) -> None:
-        """Record a call that failed: it is made again after a pause."""
-        before = self.failures.get(what)
-        times = before.times + 1 if before is not None else 1
-        self.failures[what] = Failure(error, times, now + doubled(_FIRST_PAUSE, _LONGEST_PAUSE, times - 1))
-
-    def worked(self, what: Hashable) -> None:
-        """Record a call that did what it should."""
-        self.failures.pop(what, None)
-
-    def trouble(self) -> ExpectedError | None:
-        """Return why the call that failed last has failed; None if all went well."""
-        last = max(self.failures.values(), key=lambda each: each.until, default=None)
-        return last.error if last is not None else None
 
     def wants(self, asked_by: str) -> None:
         """Record what the spec asks for: what failed before is no hindrance to something else."""

@@ -4,13 +4,12 @@ Rule: a call that writes counts as lost from before it is sent until its answer 
 answer says is added to the last look, so that it is judged like anything that was found.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.push import report
 from phase_operator.core.push.answers import after_delete, after_post, after_put
 from phase_operator.core.push.desired import Desired
@@ -23,12 +22,11 @@ from phase_operator.core.source.apps import Directory, by_name, no_environment, 
 from phase_operator.core.source.query import Account, AppRef, Ask
 from phase_operator.core.timestamps import moment_of
 from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.failures import Go
 from phase_operator.reconcile.ports import Clock, Cluster, Credential, PhaseApi
 from phase_operator.reconcile.pushes.ports import PushApi, PushCounter
 from phase_operator.reconcile.pushes.sent import Sent
 from phase_operator.reconcile.pushes.subject import PushSubject
-
-Go = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class PushCalls:
     def errand(self, subject: PushSubject, caller: PushCaller, step: PhaseStep, desired: Desired) -> Errand:
         """Return the errand of a step that was decided with `desired`."""
         requests = 1
-        work: Callable[[Go], Coroutine[Any, Any, None]]
+        work: Callable[[Go], Awaitable[None]]
         match step:
             case FindApp():
                 kind, work = "find-app", partial(self._find_app, subject, caller)
@@ -101,26 +99,8 @@ class PushCalls:
                 kind, work = "put", partial(self._put, subject, caller, step, desired)
             case Delete():
                 kind, work = "delete", partial(self._delete, subject, caller, step)
-        done = partial(self._done, subject, failure_kind(step), work)
+        done = partial(subject.failures.noting, failure_kind(step), self.now, work)
         return Errand(subject.key, caller.account, kind, done, requests)
-
-    async def _done(
-        self, subject: PushSubject, kind: str, work: Callable[[Go], Coroutine[Any, Any, None]], go_on: Go
-    ) -> ExpectedError | None:
-        """Do the work of an errand; return the error with which it failed."""
-        # A bug fails, too: else the resource would call again at once.
-        error: ExpectedError | None = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has it")
-        try:
-            await work(go_on)
-            error = None
-        except ExpectedError as found:
-            error = found.to_keep()
-        finally:
-            if error is None:
-                subject.failures.pop(kind, None)
-            else:
-                subject.failed(kind, error, self.now())
-        return error
 
     async def _find_app(self, subject: PushSubject, caller: PushCaller, _: Go) -> None:
         name = caller.ask.app.name or ""

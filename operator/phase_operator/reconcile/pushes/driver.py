@@ -220,7 +220,7 @@ class PushDriver:
         if drive.caller is None:
             return inf
         now = self._calls.now()
-        paused = drive.subject.paused_until(kind)
+        paused = drive.subject.failures.paused_until(kind)
         if paused > now:
             return paused
         if is_call:

@@ -95,7 +95,8 @@ class PushRuns:
         self._go_on(drive, driven)
         if isinstance(asker.error, Transient):
             self._wake_in(resource.key, _AGAIN)
-        return _told(driven, asker.error or subject.trouble(), is_unclear=bool(subject.lost) and asker.error is None)
+        trouble = asker.error or subject.failures.trouble()
+        return _told(driven, trouble, is_unclear=bool(subject.lost) and asker.error is None)
 
     def _watch(self, key: ObjectKey, spec: Spec, asker: PushAsker) -> None:
         """Have the environment watched, unless nobody may call Phase for the resource any more."""
@@ -152,7 +153,7 @@ class PushRuns:
                 await self._ending.finish(resource)
                 return Gone()
             self._go_on(drive, driven)
-            trouble = subject.trouble()
+            trouble = subject.failures.trouble()
             why = trouble.message if trouble is not None else "its calls did not end"
         except Invalid as error:
             why = error.message

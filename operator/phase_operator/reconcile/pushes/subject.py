@@ -1,11 +1,9 @@
 """What this process knows of one push; what is lost with it is looked up or read again, never guessed."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.backoff import doubled
 from phase_operator.core.push.barred import Barred
 from phase_operator.core.push.ledger import Ledger
 from phase_operator.core.push.limits import MOST_IN_CALL
@@ -16,20 +14,11 @@ from phase_operator.core.push.spec import PushSpec
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.query import Account, Ask
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.failures import Failures
 from phase_operator.reconcile.ports import Credential
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 # By how much a call gets smaller after Phase has refused one, to find the entry that is at fault.
 _SMALLER = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A call that failed, how often in a row, and when it may be made again, in seconds since 1970."""
-
-    error: ExpectedError
-    times: int
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,7 @@ class PushSubject:
     lost: dict[str, float] = field(default_factory=dict)
     barred: dict[EntryPlace, Barred] = field(default_factory=dict)
     most_in_call: int = MOST_IN_CALL
-    failures: dict[Hashable, Failure] = field(default_factory=dict)
+    failures: Failures = field(default_factory=Failures)
     # Sources by name: those that were read for this push, and those of which all is at Phase.
     read: dict[str, ReadSource] = field(default_factory=dict)
     settled: dict[str, SettledSource] = field(default_factory=dict)
@@ -97,22 +86,6 @@ class PushSubject:
             self.barred.clear()
             self.failures.clear()
         self.push, self.ask = push, ask
-
-    def failed(self, what: Hashable, error: ExpectedError, now: float) -> None:
-        """Record a call that failed: it is made again after a pause."""
-        before = self.failures.get(what)
-        times = before.times + 1 if before is not None else 1
-        self.failures[what] = Failure(error, times, now + doubled(_FIRST_PAUSE, _LONGEST_PAUSE, times - 1))
-
-    def trouble(self) -> ExpectedError | None:
-        """Return why the call that failed last has failed; None if all went well."""
-        last = max(self.failures.values(), key=lambda each: each.until, default=None)
-        return last.error if last is not None else None
-
-    def paused_until(self, what: Hashable) -> float:
-        """Return until when no call of a kind is made, because the last one has failed."""
-        failure = self.failures.get(what)
-        return failure.until if failure is not None else 0.0
 
     def probed(self, revision: str | None) -> None:
         """Take what a probe has shown, if any: another revision than that of the last look makes another look due."""
