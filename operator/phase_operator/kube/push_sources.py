@@ -19,10 +19,11 @@ from phase_operator.core.push.sources import SYSTEM_TYPES
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient, metadata_of
+from phase_operator.kube.client import METADATA_LIST, KubeClient
 from phase_operator.kube.errors import missing, translated
 from phase_operator.kube.listing import items
 from phase_operator.kube.paths import CORE, object_path, target_path
+from phase_operator.kube.targets import target_metadata
 from phase_operator.reconcile.pushes.ports import SourceObject
 
 _ORDINARY = ",".join(f"type!={each}" for each in sorted(SYSTEM_TYPES))
@@ -38,9 +39,7 @@ class KubePushSources:
 
     async def look(self, kind: Kind, key: ObjectKey) -> SourceObject | None:
         """Return an object by its metadata, or None if there is none; raise ExpectedError."""
-        metadata: Mapping[str, Any] | None = None
-        with translated(unless=missing):
-            metadata = metadata_of(await self._client.request("GET", _path(kind, key), accept=METADATA))
+        metadata = await target_metadata(self._client, TargetRef(kind, key))
         if metadata is None:
             return None
         found = self._source(kind, key.namespace, metadata)
@@ -74,7 +73,7 @@ class KubePushSources:
         """
         body: Mapping[str, Any] | None = None
         with translated(unless=missing):
-            body = await self._client.request("GET", _path(kind, key))
+            body = await self._client.request("GET", target_path(TargetRef(kind, key)))
         if body is None:
             return None
         data = _data(kind, key, body)
@@ -122,10 +121,6 @@ def _narrowed(query: list[tuple[str, str]], types: str) -> list[tuple[str, str]]
     """Return a query with one more condition on fields."""
     fields = [value for name, value in query if name == "fieldSelector"]
     return [*(each for each in query if each[0] != "fieldSelector"), ("fieldSelector", ",".join([*fields, types]))]
-
-
-def _path(kind: Kind, key: ObjectKey) -> str:
-    return target_path(TargetRef(kind, key))
 
 
 def _secrets(namespace: str) -> str:

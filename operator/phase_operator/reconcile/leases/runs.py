@@ -12,7 +12,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasedynamicsecret import PhaseDynamicSecretSpec
 from phase_operator.core.access.admission import Admitted, admit
-from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets
+from phase_operator.core.access.tenancy import Tenancy, check_targets
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.json_access import text
 from phase_operator.core.leases.facts import Wanted
@@ -174,9 +174,7 @@ class LeaseRuns:
     async def _asker(self, subject: Subject, resource: Resource, admitted: Admitted, wants: Wanted) -> _Asker:
         """Return whom a run calls Phase as. A missing token keeps nobody from serving what is recorded."""
         try:
-            token = await self._tokens.get(admitted.token)
-            check_annotation(token.hosts, admitted.ask.base_url, admitted.token)
-            credential = self._phase.credential(token.text)
+            credential = await self._tokens.credential(admitted.ask, self._phase)
         except ExpectedError as error:
             return _Asker(error=error.to_keep())
         account = Account(admitted.ask.base_url, credential.account)

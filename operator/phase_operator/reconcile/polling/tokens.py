@@ -7,9 +7,11 @@ PhaseSecrets with one token Secret cost one read, and a rotated one is seen at o
 import asyncio
 from collections.abc import Callable
 
+from phase_operator.core.access.tenancy import check_annotation
+from phase_operator.core.source.query import Ask
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.index import Users
-from phase_operator.reconcile.ports import Cluster, Token
+from phase_operator.reconcile.ports import Cluster, Credential, PhaseApi, Token
 
 
 class Tokens:
@@ -37,6 +39,12 @@ class Tokens:
             if self._era.get(key, 0) == era:
                 self._known[key] = token
             return token
+
+    async def credential(self, ask: Ask, phase: PhaseApi) -> Credential:
+        """Return what Phase is asked with; raise ExpectedError, also if the token may not go to the host of `ask`."""
+        token = await self.get(ask.token_key)
+        check_annotation(token.hosts, ask.base_url, ask.token_key)
+        return phase.credential(token.text)
 
     def changed(self, key: ObjectKey) -> None:
         """Read a Secret that changed again, and run the PhaseSecrets that use it, if there are any."""

@@ -8,7 +8,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
 from phase_operator.core.access.admission import admit
-from phase_operator.core.access.tenancy import Tenancy, check_annotation, push_refusal
+from phase_operator.core.access.tenancy import Tenancy, push_refusal
 from phase_operator.core.errors import ExpectedError, Invalid
 from phase_operator.core.push.spec import lowered, push_spec
 from phase_operator.core.source.query import Account
@@ -56,9 +56,7 @@ class PushSpecs:
     async def asker(self, resource: Resource, spec: Spec) -> PushAsker:
         """Return whom it calls Phase as; a token that is missing or not valid is an error in it."""
         try:
-            token = await self._tokens.get(spec.ask.token_key)
-            check_annotation(token.hosts, spec.ask.base_url, spec.ask.token_key)
-            credential = self._phase.credential(token.text)
+            credential = await self._tokens.credential(spec.ask, self._phase)
         except ExpectedError as error:
             return PushAsker(error=error.to_keep())
         return PushAsker(Account(spec.ask.base_url, credential.account), credential)

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.access.admission import Admitted, admit
-from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets, impersonates
+from phase_operator.core.access.tenancy import Tenancy, check_targets, impersonates
 from phase_operator.core.errors import ExpectedError, Invalid, Waiting
 from phase_operator.core.json_access import mappings, text
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, TargetResult
@@ -145,9 +145,7 @@ class Reconciler:
         A PhaseSecret whose token is gone, no token or bound to other hosts asks no more, also not with an earlier one.
         """
         try:
-            token = await self._tokens.get(admitted.token)
-            check_annotation(token.hosts, admitted.ask.base_url, admitted.token)
-            return self._phase.credential(token.text)
+            return await self._tokens.credential(admitted.ask, self._phase)
         except Waiting:
             self._poller.unsubscribe(admitted.key)
             raise
