@@ -171,13 +171,14 @@ class PushDriver:
         """Gather what is known, and return what comes next."""
         drive, now = run.drive, self._calls.now()
         facts = self._facts(run)
+        if drive.subject.look is not None:
+            run.kept = await self._generated.bring(drive.subject, drive.push, ledger, facts, now)
+            if run.kept.plan.needs_look:
+                drive.subject.look = None
         if drive.subject.look is None:
             # Nothing is read for whoever may not look, or before it is known what is missing.
             run.desired = Desired()
-            return next_step(ledger, facts, now)
-        run.kept = await self._generated.bring(drive.subject, drive.push, ledger, facts, now)
-        if run.kept.plan.needs_look:
-            drive.subject.look = None
+            return next_step(ledger, replace(facts, look=None), now)
         run.sources = await self._gatherer.read(drive.subject, run.found, run.needed, ledger)
         size = sum(each.memory.size for each in drive.subject.read.values())
         units = _EACH * (len(ledger.rows) + len(run.sources)) + size // _BYTES

@@ -60,6 +60,30 @@ async def test_another_key_makes_no_other_value() -> None:
     assert set(cluster.there()) == {"A", "SESSION", "PAIR", "PAIR_PUB"}
 
 
+async def test_no_source_is_read_while_a_look_has_to_tell_whether_phase_has_a_value() -> None:
+    def spec_of(*generated: Generated) -> PushSpec:
+        return named("db", generated=generated, generate_into="made")
+
+    _, [cluster] = world()
+    cluster.stock.put("db", {"A": b"1"})
+    cluster.resource(spec_of(password()))
+    house = PushHouse(cluster)
+    await house.rest()
+    before = dict(cluster.stock.reads)
+
+    cluster.server.refused["look"] = [Transient(Reason.PHASE_UNAVAILABLE, "Phase is away")] * 99
+    cluster.stock.put("db", {"A": b"2"})
+    cluster.resource(spec_of(password(), password("OTHER")))
+    house.wake(KEY)
+    await house.rest()
+
+    assert dict(cluster.stock.reads) == before
+    cluster.server.refused.clear()
+    await house.pass_time(600)
+    assert cluster.there()["A"] == "2"
+    assert set(cluster.there()) == {"A", "SESSION", "OTHER"}
+
+
 async def test_a_word_rotates_one_value_once() -> None:
     _, [cluster] = world()
     cluster.resource(spec(password(), password("OTHER")))
