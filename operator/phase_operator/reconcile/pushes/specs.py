@@ -10,7 +10,7 @@ from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
 from phase_operator.core.access.admission import admit
 from phase_operator.core.access.tenancy import Tenancy, push_refusal
 from phase_operator.core.errors import ExpectedError, Invalid
-from phase_operator.core.push.spec import lowered, push_spec
+from phase_operator.core.push.spec import check_token, lowered, push_spec
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parsed, spec_of, task_of
@@ -45,6 +45,7 @@ class PushSpecs:
         if admitted.ask.foreign:
             why = "a grant for the token of another namespace allows to read with it, and not to push"
             raise Invalid(Reason.CROSS_NAMESPACE, f"token Secret {admitted.token}: {why}")
+        check_token(push, resource.key.namespace, admitted.token)
         # From now on it runs when the Secret of its token changes, and that Secret is known as one.
         self._registration.enter(admitted, task_of(resource, place, {}))
         return Spec(push, admitted.ask)

@@ -90,6 +90,23 @@ def test_nobody_pushes_with_a_token_of_another_namespace() -> None:
     assert not list(loop.admissions.tokens.things())
 
 
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"sources": [{"secretName": TOKEN.name}]}, "spec.sources"),
+        ({"generate": [{"key": "A", "kind": "UUID"}], "generateInto": TOKEN.name}, "spec.generateInto"),
+    ],
+)
+def test_the_secret_of_its_own_token_is_no_source_and_no_home(fields: dict[str, Any], field: str) -> None:
+    """A spec that was applied before the rules of the CRD, or that spells its own namespace out."""
+    made, loop = specs()
+
+    with pytest.raises(Invalid, match=field):
+        made.read(resource(**fields, authentication=token_in(KEY.namespace)))
+
+    assert TOKEN not in loop.admissions.tokens
+
+
 def test_a_grant_to_read_with_a_token_is_none_to_push() -> None:
     made, _ = specs(Tenancy(grants=(Grant("shop", "team", frozenset({Use.TOKEN})),), operator_namespace="ops"))
 
