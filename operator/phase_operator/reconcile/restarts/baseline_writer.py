@@ -145,7 +145,8 @@ class BaselineWriter:
                 problems.append(problem)
             # A namespace may have thousands of workloads: other tasks get their turn.
             await asyncio.sleep(0)
-        self._reads = {each: seen for each, seen in self._reads.items() if seen[0] + self._window >= began}
+        kept = max(self._window, _FRESH)
+        self._reads = {each: seen for each, seen in self._reads.items() if seen[0] + kept >= began}
         if not problems:
             self._reads[namespace] = (began, frozenset(reads))
 
