@@ -203,9 +203,7 @@ class Bench:
 
     async def make_new(self) -> list[float]:
         """Return the seconds from the creation of each new resource to its Secret."""
-        for app in range(fleet.APPS):
-            for environment in fleet.ENVIRONMENTS:
-                self.phase.set(f"app-{app}", environment, "KEY_2", "changed for all")
+        fleet.change_everywhere(self.phase, "KEY_2", "changed for all")
         took = []
         async with fleet.hands(self.plane) as admin:
 
@@ -344,9 +342,7 @@ class Bench:
             self.until_confirmed(operator)
             self.phase.reset_calls()
             began = time.monotonic()
-            for app in range(fleet.APPS):
-                for environment in fleet.ENVIRONMENTS:
-                    self.phase.set(f"app-{app}", environment, "KEY_3", "changed at once")
+            fleet.change_everywhere(self.phase, "KEY_3", "changed at once")
             took = asyncio.run(self.seconds_until(range(0, self.size, 7), "KEY_3", "changed at once"))
             refused, calls = self.phase.calls(status=429), self.phase.calls()
             rate = calls / max((time.monotonic() - began) / 60.0, 1.0)
@@ -378,14 +374,9 @@ class Bench:
 
     def look_after(self, operator: OperatorProcess, text: str) -> None:
         """Change a value and wait until the workloads were looked at before the write and after it."""
-
-        def lists() -> float:
-            name = "phase_operator_kubernetes_requests_total"
-            return operator.metric(name, verb="GET", resource="cronjobs", code="200")
-
-        before = lists()
+        before = looks(operator)
         self.phase.set(fleet.FOLLOWED, "Production", "B", text)
-        eventually(lambda: lists() >= before + 2, within=_PATIENCE, what="workloads are looked at")
+        eventually(lambda: looks(operator) >= before + 2, within=_PATIENCE, what="workloads are looked at")
         time.sleep(5.0)
 
     async def make_followers(self) -> None:
@@ -450,6 +441,11 @@ def seconds_of_cpu(operator: OperatorProcess) -> float:
     """Return the CPU time that the operator has used."""
     times = psutil.Process(operator.process.pid).cpu_times()
     return float(times.user + times.system)
+
+
+def looks(operator: OperatorProcess) -> float:
+    """Return how many times the operator has looked at the workloads of a namespace."""
+    return operator.metric("phase_operator_kubernetes_requests_total", verb="GET", resource="cronjobs", code="200")
 
 
 def written(operator: OperatorProcess) -> float:

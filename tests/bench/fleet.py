@@ -52,6 +52,13 @@ def source(number: int) -> tuple[str, str]:
     return f"app-{number % APPS}", ENVIRONMENTS[number // APPS % len(ENVIRONMENTS)]
 
 
+def change_everywhere(phase: EmbeddedPhase, key: str, text: str) -> None:
+    """Change the value of a key in every environment that PhaseSecrets read."""
+    for app in range(APPS):
+        for environment in ENVIRONMENTS:
+            phase.set(f"app-{app}", environment, key, text)
+
+
 def namespace(number: int) -> str:
     """Return the namespace of a PhaseSecret."""
     return f"bench-{number % NAMESPACES}"

@@ -12,25 +12,12 @@ import time
 from pathlib import Path
 
 from bench import fleet
-from bench.__main__ import seconds_of_cpu
+from bench.__main__ import looks, seconds_of_cpu
 from phase_dev.cluster import start_control_plane
 from phase_dev.server import EmbeddedPhase
 from support.operator_process import OperatorProcess, eventually, install, running_operator
 
 _PATIENCE = 1800.0
-_LISTS = "phase_operator_kubernetes_requests_total"
-
-
-def change(phase: EmbeddedPhase, text: str) -> None:
-    """Change a value in every environment."""
-    for app in range(fleet.APPS):
-        for environment in fleet.ENVIRONMENTS:
-            phase.set(f"app-{app}", environment, "KEY_3", text)
-
-
-def looks(operator: OperatorProcess) -> float:
-    """Return how many times the operator has looked at the workloads of a namespace."""
-    return operator.metric(_LISTS, verb="GET", resource="cronjobs")
 
 
 def until_written(operator: OperatorProcess, count: float) -> None:
@@ -74,7 +61,7 @@ def refresh(operator: OperatorProcess, phase: EmbeddedPhase, size: int, text: st
     """Change everything, wait until all of it is written, and print what that took."""
     before = operator.metric("phase_operator_targets_written_total")
     looked, cpu, began = looks(operator), seconds_of_cpu(operator), time.monotonic()
-    change(phase, text)
+    fleet.change_everywhere(phase, "KEY_3", text)
     until_written(operator, before + size)
     took, used = time.monotonic() - began, seconds_of_cpu(operator) - cpu
     print(
