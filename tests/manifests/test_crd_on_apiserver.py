@@ -11,14 +11,14 @@ import json
 
 import pytest
 
-from manifests.crds import apply, established
+from manifests.crds import apply, changed, established, refusal_of_larger, wrongly_judged
 from manifests.objects import CRD_FILE, SAMPLES, Object, in_pages
 from manifests.specs import BAD, GOOD, phase_secret
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane
 from support.builders import fullest_status
 from support.cluster_fixture import Kubectl
-from support.dry_run import PHASE_SECRETS, judged
+from support.dry_run import PHASE_SECRETS
 from support.kstatus import KStatus, kstatus, wait_ends
 
 pytestmark = pytest.mark.controlplane
@@ -55,50 +55,26 @@ def test_the_api_server_keeps_the_crd_as_it_is(crd: Object, kubectl: Kubectl) ->
 
 def test_the_rules_cost_far_less_than_the_budget(crd: Object, kubectl: Kubectl) -> None:
     """Four times the targets make the dearest rule sixteen times as dear, and the API server still takes it."""
-    larger = copy.deepcopy(crd)
-    fields = larger["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-    for name in ("managedSecretReferences", "managedConfigMapReferences"):
-        fields[name]["maxItems"] *= 4
-
-    done = kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=json.dumps(larger), check=False)
-
-    assert done.returncode == 0, done.stderr
+    assert not refusal_of_larger(kubectl, crd, 4, "managedSecretReferences", "managedConfigMapReferences")
 
 
 def test_every_bad_spec_is_refused_with_its_field(crd: Object, control_plane: ControlPlane) -> None:
-    fields = {each.what: each.field for each in BAD}
+    bad = {each.what: (phase_secret(**each.spec), each.field) for each in BAD}
 
-    answers = judged(control_plane, PHASE_SECRETS, {each.what: phase_secret(**each.spec) for each in BAD})
-
-    told = {what: answer.json().get("message", "taken") for what, answer in answers.items()}
-    wrong = [f"{what}, {field}: {told[what]}" for what, field in fields.items() if field not in told[what]]
-    assert not wrong, "\n".join(wrong)
-    assert len(fields) == len(BAD)
+    assert not wrongly_judged(control_plane, PHASE_SECRETS, bad)
+    assert len(bad) == len(BAD)
 
 
 def test_every_good_spec_is_kept_as_it_is(crd: Object, control_plane: ControlPlane) -> None:
-    assert not changed(control_plane, {each.what: phase_secret(**each.spec) for each in GOOD})
+    assert not changed(control_plane, PHASE_SECRETS, {each.what: phase_secret(**each.spec) for each in GOOD})
 
 
 def test_every_sample_is_kept_as_it_is(crd: Object, control_plane: ControlPlane) -> None:
-    assert not changed(control_plane, {file.stem: documents.load(file.read_text()) for file in SAMPLES})
-
-
-def changed(plane: ControlPlane, objects: dict[str, Object]) -> str:
-    """Return which specs the API server refuses or would store in another form, a line each."""
-    for body in objects.values():
-        body["metadata"].pop("namespace", None)  # the path says which
-    answers = judged(plane, PHASE_SECRETS, objects)
-    assert answers.keys() == objects.keys() != set()
-    return "\n".join(
-        f"{what}: {answer.text}"
-        for what, answer in answers.items()
-        if answer.is_error or answer.json()["spec"] != objects[what]["spec"]
-    )
+    assert not changed(control_plane, PHASE_SECRETS, {file.stem: documents.load(file.read_text()) for file in SAMPLES})
 
 
 def test_the_api_server_keeps_the_examples_of_the_pages_as_they_are(crd: Object, control_plane: ControlPlane) -> None:
-    assert not changed(control_plane, dict(in_pages("PhaseSecret")))
+    assert not changed(control_plane, PHASE_SECRETS, dict(in_pages("PhaseSecret")))
 
 
 def test_a_resource_is_stored_as_it_was_applied(place: str, kubectl: Kubectl) -> None:
