@@ -14,6 +14,7 @@ from phase_operator.core.push.ledger import FIELDS, Ledger, PushPlace
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.readers import PushReaders
+from phase_operator.core.push.report import Pushed
 from phase_operator.core.push.sources import Rule
 from phase_operator.core.push.spec import PushSpec, SpecSource
 from phase_operator.core.refs import Kind
@@ -361,3 +362,25 @@ def person_makes(server: PushServer, key: str, value: str, comment: str = "") ->
 
 
 __all__ = ["AT", "HOST", "KEY", "KIND", "KilledError", "Mark", "PushHouse", "named", "settle", "world"]
+
+
+def data(number: int, value: str = "v") -> dict[str, bytes]:
+    """Return so many keys with values of their own."""
+    return {f"K{each:04d}": f"{value}-{each}".encode() for each in range(number)}
+
+
+def said(house: PushHouse) -> Pushed:
+    """Return what the last run came to, which has pushed."""
+    found = house.outcomes[KEY]
+    assert isinstance(found, Pushed), found
+    return found
+
+
+async def pushing(number: int = 2) -> PushHouse:
+    """Return a process that has pushed a Secret of so many keys, and rests."""
+    _, [cluster] = world()
+    cluster.stock.put("db", data(number))
+    cluster.resource(named("db"))
+    house = PushHouse(cluster)
+    await house.rest()
+    return house

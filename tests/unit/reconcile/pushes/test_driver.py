@@ -11,32 +11,12 @@ from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import RowState
 from phase_operator.core.push.marks import Mark, with_mark
 from phase_operator.core.push.problems import EntryReason
-from phase_operator.core.push.report import Pushed
 from phase_operator.core.refs import Kind
 from phase_operator.core.source.query import AppRef
 from support.push_api import lost
-from support.push_house import AT, KEY, PushHouse, ask_of, named, person_makes, world
+from support.push_house import AT, KEY, PushHouse, ask_of, data, named, person_makes, pushing, said, world
 
 DELETE = Policies(deletion=DeletionPolicy.DELETE)
-
-
-def data(number: int, value: str = "v") -> dict[str, bytes]:
-    return {f"K{each:04d}": f"{value}-{each}".encode() for each in range(number)}
-
-
-def said(house: PushHouse) -> Pushed:
-    found = house.outcomes[KEY]
-    assert isinstance(found, Pushed), found
-    return found
-
-
-async def pushing(number: int = 2) -> PushHouse:
-    _, [cluster] = world()
-    cluster.stock.put("db", data(number))
-    cluster.resource(named("db"))
-    house = PushHouse(cluster)
-    await house.rest()
-    return house
 
 
 async def test_a_secret_is_pushed_and_told() -> None:

@@ -11,33 +11,13 @@ from phase_operator.core.label_selector import parse_selector
 from phase_operator.core.outcome import Failed
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.problems import EntryReason
-from phase_operator.core.push.report import Pushed
 from phase_operator.core.push.sources import Rule
 from phase_operator.core.push.spec import PushSpec, SpecSource
 from phase_operator.core.refs import Kind
 from phase_operator.reconcile.pushes.gathered import MOST_SOURCES
-from support.push_house import KEY, PushHouse, ask_of, named, world
+from support.push_house import KEY, PushHouse, ask_of, data, named, pushing, said, world
 
 DELETE = Policies(deletion=DeletionPolicy.DELETE)
-
-
-def data(number: int, value: str = "v") -> dict[str, bytes]:
-    return {f"K{each:04d}": f"{value}-{each}".encode() for each in range(number)}
-
-
-def said(house: PushHouse) -> Pushed:
-    found = house.outcomes[KEY]
-    assert isinstance(found, Pushed), found
-    return found
-
-
-async def pushing(number: int = 2) -> PushHouse:
-    _, [cluster] = world()
-    cluster.stock.put("db", data(number))
-    cluster.resource(named("db"))
-    house = PushHouse(cluster)
-    await house.rest()
-    return house
 
 
 async def test_a_source_that_comes_later_is_waited_for_without_polling() -> None:

@@ -26,7 +26,7 @@ def test_a_ledger_is_read_once_from_a_status_that_stays_the_same() -> None:
     first = found.ledger_in(status)
 
     assert set(first.rows) == {EntryPlace("/", "A"), EntryPlace("/", "B")}
-    # The store makes another object of the same text each time.
+    # The store parses an object anew when another one was asked for in between.
     assert found.ledger_in(copy.deepcopy(status)) is first
 
 
