@@ -120,7 +120,7 @@ class Settings(BaseSettings):
         12,
         ge=1,
         le=64,
-        description="Calls at once that make leases of dynamic secrets, list them or give them back, and that are "
+        description="Calls at once about leases and pushed entries that are "
         "answered quickly; a namespace may have half of them. Four times as many may take longer, up to two minutes.",
     )
     leases_per_minute: int = Field(
@@ -133,8 +133,8 @@ class Settings(BaseSettings):
         600.0,
         ge=10,
         le=86400,
-        description="How long a PhaseDynamicSecret that is being deleted waits for its leases to be given back. What "
-        "is left then is named in an Event.",
+        description="How long a PhaseDynamicSecret or PhasePushSecret that is being deleted waits for Phase: for its "
+        "leases to be given back, or its entries to be let go. What is left then is named in an Event.",
     )
     phase_quota: int | None = Field(
         None,
@@ -173,6 +173,18 @@ class Settings(BaseSettings):
         ge=60,
         le=604800,
         description="Seconds after which everything is read again even if nothing seems to have changed.",
+    )
+    push: bool = Field(
+        False,
+        description="Act on PhasePushSecrets: read the Secrets and ConfigMaps that they name, and write them to Phase. "
+        "Whoever may create one can send the Secrets of its namespace to Phase. Default: false.",
+    )
+    cluster_name: str = Field(
+        "",
+        max_length=63,
+        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$",
+        description="Name of the cluster in the marks of entries that are pushed; by it, a cluster that is built anew "
+        "knows its entries again. Two clusters must not have the same. Default: eight digits of its own.",
     )
     restarts: bool = Field(
         True,

@@ -16,10 +16,12 @@ from phase_operator.api.names import OLDEST_KUBERNETES
 ROOT = Path(__file__).parents[2]
 CRD_FILE = ROOT / "crds/secrets.phase.dev_phasesecrets.yaml"
 CRD_FILE_DYNAMIC = ROOT / "crds/secrets.phase.dev_phasedynamicsecrets.yaml"
-CRD_FILES = (CRD_FILE, CRD_FILE_DYNAMIC)
+CRD_FILE_PUSH = ROOT / "crds/secrets.phase.dev_phasepushsecrets.yaml"
+CRD_FILES = (CRD_FILE, CRD_FILE_DYNAMIC, CRD_FILE_PUSH)
 _ALL_SAMPLES = sorted((ROOT / "deploy/samples").glob("*.yaml"))
 DYNAMIC_SAMPLES = [file for file in _ALL_SAMPLES if "\nkind: PhaseDynamicSecret\n" in file.read_text()]
-SAMPLES = [file for file in _ALL_SAMPLES if file not in DYNAMIC_SAMPLES]
+PUSH_SAMPLES = [file for file in _ALL_SAMPLES if "\nkind: PhasePushSecret\n" in file.read_text()]
+SAMPLES = [file for file in _ALL_SAMPLES if file not in (*DYNAMIC_SAMPLES, *PUSH_SAMPLES)]
 CHART = ROOT / "helm/phase-operator"
 # The Prometheus operator's own definitions.
 MONITORING = ROOT / "tests/manifests/monitoring.coreos.com"

@@ -28,7 +28,7 @@ from phase_operator import settings
 from phase_operator.core.access.grants import Grant, Labelled, Use, parse_grant
 from phase_operator.core.access.hosts import parse_host
 
-KINDS = ("phasesecrets", "phasedynamicsecrets")
+KINDS = ("phasesecrets", "phasedynamicsecrets", "phasepushsecrets")
 WITHOUT_RESTARTS: Permissions = {
     **{("secrets.phase.dev", kind, ()): frozenset({"get", "list", "watch", "patch"}) for kind in KINDS},
     **{("secrets.phase.dev", f"{kind}/status", ()): frozenset({"patch"}) for kind in KINDS},

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from manifests.objects import CHART, CRD_FILES, DYNAMIC_SAMPLES, KUBERNETES, ROOT, SAMPLES, load, validate
+from manifests.objects import CHART, CRD_FILES, DYNAMIC_SAMPLES, KUBERNETES, PUSH_SAMPLES, ROOT, SAMPLES, load, validate
 from phase_dev import documents, generate
 from phase_operator.api import crd
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.api.v1alpha1 import PhaseDynamicSecretSpec, PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
 from phase_operator.cli.crds import crds
+from phase_operator.core.push.spec import push_spec
 
 
 def test_no_generated_file_is_stale() -> None:
@@ -96,8 +98,23 @@ def test_the_operator_reads_every_sample_of_a_lease(sample: Path) -> None:
     assert spec.lease_ttl == 86400
 
 
+@pytest.mark.parametrize("sample", PUSH_SAMPLES, ids=lambda path: path.stem)
+def test_the_operator_reads_every_sample_of_a_push(sample: Path) -> None:
+    body = documents.load(sample.read_text())
+
+    push = push_spec(PhasePushSecretSpec.model_validate(body["spec"]))
+
+    assert [name for _, name in push.named] == ["postgres-app"]
+    assert push.generate_into == "shop-generated"
+
+
 @pytest.mark.parametrize(
-    ("page", "sample"), [("phasesecret", "secret-and-configmap"), ("phasedynamicsecret", "dynamic-secret")]
+    ("page", "sample"),
+    [
+        ("phasesecret", "secret-and-configmap"),
+        ("phasedynamicsecret", "dynamic-secret"),
+        ("phasepushsecret", "push-secret"),
+    ],
 )
 def test_the_example_in_the_reference_is_the_sample(page: str, sample: str) -> None:
     text = (ROOT / f"docs/api/v1alpha1/{page}.md").read_text()

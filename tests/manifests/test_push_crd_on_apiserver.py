@@ -1,14 +1,14 @@
-"""The CRD of PhasePushSecret as a real API server takes it. No user has it yet, so it is made here."""
+"""The CRD of PhasePushSecret as a real API server takes it."""
 
 import json
 
 import pytest
 
 from manifests.crds import apply, changed, established, refusal_of_larger, with_status, wrongly_judged
-from manifests.objects import CRD_FILES, Object
+from manifests.objects import CRD_FILE_PUSH, PUSH_SAMPLES, Object, in_pages
 from manifests.push_specs import BAD, GOOD, generating, phase_push_secret
+from phase_dev import documents
 from phase_dev.cluster import ControlPlane
-from phase_operator.api.crd import PHASE_PUSH_SECRET, as_yaml, document
 from phase_operator.core.push.ledger import Ledger, PushPlace, Row, RowState
 from phase_operator.core.push.limits import MOST_ENTRIES
 from phase_operator.core.push.places import LONGEST_KEY, EntryPlace
@@ -25,11 +25,9 @@ AT = PushPlace("https://p", "a", "e")
 
 
 @pytest.fixture(scope="module")
-def crd(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Object:
+def crd(kubectl: Kubectl) -> Object:
     """Give the CRD, which the cluster has."""
-    file = tmp_path_factory.mktemp("crd") / "phasepushsecrets.yaml"
-    file.write_text(as_yaml(document(PHASE_PUSH_SECRET)))
-    return established(kubectl, file)
+    return established(kubectl, CRD_FILE_PUSH)
 
 
 @pytest.fixture
@@ -41,11 +39,6 @@ def place(crd: Object, namespace: str) -> str:
 def condition(reason: str, message: str) -> Object:
     since = "2026-01-01T00:00:00Z"
     return {"type": "Ready", "status": "True", "reason": reason, "message": message, "lastTransitionTime": since}
-
-
-def test_no_user_is_shown_the_kind_before_the_operator_acts_on_it() -> None:
-    """Once it does, this test goes, and the others read the CRD's file."""
-    assert not [file for file in CRD_FILES[0].parent.glob("*.yaml") if "phasepush" in file.read_text()]
 
 
 def test_the_api_server_keeps_the_crd_as_it_is(crd: Object, kubectl: Kubectl) -> None:
@@ -60,6 +53,16 @@ def test_the_api_server_keeps_the_crd_as_it_is(crd: Object, kubectl: Kubectl) ->
 def test_the_rules_cost_far_less_than_the_budget(crd: Object, kubectl: Kubectl) -> None:
     """With twice the sources and values, a rule that compares each two costs four times as much, and is still taken."""
     assert not refusal_of_larger(kubectl, crd, 2, "sources", "generate")
+
+
+def test_every_sample_is_kept_as_it_is(crd: Object, control_plane: ControlPlane) -> None:
+    samples = {file.stem: documents.load(file.read_text()) for file in PUSH_SAMPLES}
+
+    assert not changed(control_plane, PHASE_PUSH_SECRETS, samples)
+
+
+def test_the_api_server_keeps_the_examples_of_the_pages_as_they_are(crd: Object, control_plane: ControlPlane) -> None:
+    assert not changed(control_plane, PHASE_PUSH_SECRETS, dict(in_pages("PhasePushSecret")))
 
 
 def test_every_bad_spec_is_refused_with_its_field(crd: Object, control_plane: ControlPlane) -> None:

@@ -25,7 +25,6 @@ from phase_operator.core.refs import Kind, Owner, TargetRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.keyring import Decrypted, KeyedApp, KeyedEnvironment, Keyring, Keys
-from phase_operator.core.status.document import LEDGER
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.targets.plan import Apply, intent
@@ -35,6 +34,7 @@ from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread, Result
+from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Policy
@@ -496,12 +496,13 @@ class FakeCluster:
         if self.uids.get(key, uid) != uid or not self._is_unmoved(key, before):
             return False
         self._burn(f"ledger {key}")
-        status = without(self.statuses.get(key, {}), *LEDGER) | dict(after)
+        status = without(self.statuses.get(key, {}), *names.LEDGERS[key.kind]) | dict(after)
         self.statuses[key] = json.loads(json.dumps(status))
         return True
 
     def _is_unmoved(self, key: ObjectKey, before: Mapping[str, Any]) -> bool:
-        return only(self.statuses.get(key, {}), *LEDGER) == only(before, *LEDGER)
+        ledger = names.LEDGERS[key.kind]
+        return only(self.statuses.get(key, {}), *ledger) == only(before, *ledger)
 
     def records(self, uid: str) -> Mapping[TargetRef, KnownRecord]:
         """Return the records of a resource."""
@@ -891,8 +892,8 @@ class Loop:
             internal_errors=self.internal_errors,
         )
 
-    def _made(self, kind: str, result: str) -> None:
-        self.errands_made[kind, result] += 1
+    def _made(self, errand: Errand, result: str) -> None:
+        self.errands_made[errand.kind, result] += 1
 
     async def __aenter__(self) -> Self:
         self._driving = self.clock.driving()

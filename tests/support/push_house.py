@@ -9,12 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.outcome import Gone
+from phase_operator.core.outcome import Gone, Pushed
 from phase_operator.core.push.ledger import FIELDS, Ledger, PushPlace
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.readers import PushReaders
-from phase_operator.core.push.report import Pushed
 from phase_operator.core.push.sources import Rule
 from phase_operator.core.push.spec import PushSpec, SpecSource
 from phase_operator.core.refs import Kind
@@ -254,7 +253,7 @@ class PushHouse:
         chance = random.Random(id(self))
         api, burning = PushPhase(self.server, self.fuse), _BurningCluster(cluster, self.fuse)
         background = AwaitedThread()
-        self.errands = Errands(self.places, self.clock, self.wake, lambda kind, result: None, 16)
+        self.errands = Errands(self.places, self.clock, self.wake, lambda errand, result: None, 16)
         calls = PushCalls(
             api=api,
             phase=api,  # type: ignore[arg-type]

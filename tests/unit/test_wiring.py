@@ -9,6 +9,7 @@ from kubernetes.aio import client as aio
 from phase_operator.kube.client import KubeClient
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.leases import LeaseClient
+from phase_operator.phase.pushes import PushClient
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
@@ -27,7 +28,7 @@ async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str 
         settings = Settings(leader_elect=elects, pod_namespace="system")
         background = BackgroundThread()
         phase = PhaseClient(session, b"k" * 32, background=background)
-        clients = Clients(phase, LeaseClient(session))
+        clients = Clients(phase, LeaseClient(session), PushClient(session))
         operator = Operator(Edges(settings, client, clients, background, metrics, HandClock()), patience)
         standby = {name: check() for name, check in operator.probes.live.items()}
         return standby, {name: check() for name, check in operator.leaders_probes.live.items()}
@@ -40,7 +41,7 @@ async def test_each_part_that_stands_still_is_named() -> None:
     standby, leader = await connected(Patience(stuck=-1.0), elects=True)
 
     assert standby.keys() == {"lease"}
-    queues = {"queue", "runs", "sources", "calls", "errands", "lease calls"}
+    queues = {"queue", "runs", "sources", "calls", "errands", "errand calls"}
     assert leader.keys() == queues | {"phasesecrets", "watches"}
     silent = (leader.pop("watches") or "").splitlines()
     assert [line.partition(":")[0] for line in silent] == ["secrets", "configmaps"]

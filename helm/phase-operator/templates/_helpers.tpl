@@ -75,10 +75,10 @@ annotations:
 {{/* What the operator may do, in every namespace or in each watched one. The same as deploy/; a test compares them. */}}
 {{- define "phase-operator.rules" -}}
 - apiGroups: [secrets.phase.dev]
-  resources: [phasesecrets, phasedynamicsecrets]
+  resources: [phasesecrets, phasedynamicsecrets, phasepushsecrets]
   verbs: [get, list, watch, patch]
 - apiGroups: [secrets.phase.dev]
-  resources: [phasesecrets/status, phasedynamicsecrets/status]
+  resources: [phasesecrets/status, phasedynamicsecrets/status, phasepushsecrets/status]
   verbs: [patch]
 - apiGroups: [""]
   resources: [secrets, configmaps]

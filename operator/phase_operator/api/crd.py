@@ -124,8 +124,6 @@ PHASE_DYNAMIC_SECRET = Definition(
     ),
     selectable=(".spec.phaseApp", ".spec.phaseAppEnv", ".spec.dynamicSecret"),
 )
-# Not in DEFINITIONS: the operator does not act on this kind yet, so no user may see it. Once it does, its place there
-# makes its CRD, the chart's copy and its page (docs/api/v1alpha1/phasepushsecret.md has to exist).
 PHASE_PUSH_SECRET = Definition(
     model=PhasePushSecret,
     kind=names.KIND_PHASE_PUSH_SECRET,
@@ -149,7 +147,7 @@ PHASE_PUSH_SECRET = Definition(
     ),
     selectable=(".spec.phaseApp", ".spec.phaseAppEnv"),
 )
-DEFINITIONS = (PHASE_SECRET, PHASE_DYNAMIC_SECRET)
+DEFINITIONS = (PHASE_SECRET, PHASE_DYNAMIC_SECRET, PHASE_PUSH_SECRET)
 
 
 def document(definition: Definition) -> dict[str, Any]:

@@ -12,6 +12,11 @@ KIND_PHASE_DYNAMIC_SECRET = "PhaseDynamicSecret"
 PLURAL_PHASE_DYNAMIC_SECRETS = "phasedynamicsecrets"
 KIND_PHASE_PUSH_SECRET = "PhasePushSecret"
 PLURAL_PHASE_PUSH_SECRETS = "phasepushsecrets"
+# The fields of a status that are a ledger, by kind: what the resource has outside the cluster.
+LEDGERS = {
+    KIND_PHASE_DYNAMIC_SECRET: ("leases", "attempts"),
+    KIND_PHASE_PUSH_SECRET: ("pushedTo", "entries"),
+}
 # The fields of a spec that name targets.
 TARGET_FIELDS = ("managedSecretReferences", "managedConfigMapReferences")
 

@@ -60,6 +60,11 @@ class Reason(StrEnum):
     LEASE_REFUSED = "LeaseRefused"
     LEASE_UNCLEAR = "LeaseUnclear"
     LEASE_ENDED = "LeaseEnded"
+    NOT_ENABLED = "NotEnabled"
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    ENTRY_CONFLICT = "EntryConflict"
+    ENTRY_SEALED = "EntrySealed"
+    ENTRIES_UNCLEAR = "EntriesUnclear"
     INTERNAL_ERROR = "InternalError"
 
 
@@ -75,12 +80,12 @@ class Entry:
 
 CATALOGUE: dict[Reason, Entry] = {
     Reason.SYNCED: Entry(
-        "Every target has the content of Phase.",
+        "Every target has the content of Phase; for a PhasePushSecret, Phase has the content of every source.",
         "Nothing to do.",
         stalled=False,
     ),
     Reason.SUSPENDED: Entry(
-        "spec.suspend is true: targets stay as they are, and the operator does not call Phase.",
+        "spec.suspend is true: targets, or pushed entries, stay as they are, and the operator does not call Phase.",
         "Set spec.suspend to false or remove it.",
         stalled=False,
     ),
@@ -300,6 +305,39 @@ CATALOGUE: dict[Reason, Entry] = {
         "The credentials in the targets are void: their lease ended or was revoked, and the operator has not got "
         "another one. The targets keep what they have.",
         "Follow the message, which says why there is no new lease. The operator tries again by itself.",
+        stalled=False,
+    ),
+    Reason.NOT_ENABLED: Entry(
+        "The operator was not started with `--push`, so it pushes nothing: it reads no Secret for the resource, and "
+        "does not call Phase. What was pushed before stays in Phase.",
+        "Ask the operator's administrator to set `--push`, in the chart `push.enabled`; docs/security.md says what "
+        "that means.",
+        stalled=True,
+    ),
+    Reason.SOURCE_NOT_FOUND: Entry(
+        "A Secret or ConfigMap that the spec names does not exist. What was pushed of it stays in Phase.",
+        "Create it, or take it out of spec.sources; the operator notices either.",
+        stalled=True,
+    ),
+    Reason.ENTRY_CONFLICT: Entry(
+        "Somebody else has an entry that the spec wants, or an entry may not be deleted: another mark is on it, it was "
+        "made in Phase, Phase rotates it, or somebody changed it since. It stays as it is; the message names it and "
+        "who has it.",
+        "Give the source another folder, prefix or key, or have the other side give the entry up. With `updatePolicy: "
+        "Replace`, an entry that nobody's mark is on is taken over. What is not wanted any more, delete in Phase.",
+        stalled=True,
+    ),
+    Reason.ENTRY_SEALED: Entry(
+        "The value or type of a sealed entry would have to change, and Phase changes neither. The entry keeps its old "
+        "value.",
+        "Delete the entry in Phase, and it is made with the new value. Or set `onTypeChange: Replace`, and the "
+        "operator deletes and makes it by itself, and it is missing in between.",
+        stalled=True,
+    ),
+    Reason.ENTRIES_UNCLEAR: Entry(
+        "The operator called Phase, and got no answer that says whether entries were made or changed. It looks at what "
+        "Phase has for 130 seconds, and makes nothing twice meanwhile.",
+        "Nothing to do: it passes. If it comes again and again, look at the way between the operator and Phase.",
         stalled=False,
     ),
     Reason.INTERNAL_ERROR: Entry(

@@ -114,8 +114,36 @@ class Synced:
 
 
 @dataclass(frozen=True, slots=True)
+class PushedSource:
+    """A Secret or ConfigMap that is pushed: its version, and how many entries Phase has of it."""
+
+    kind: str
+    name: str
+    version: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed(_WithoutTargets):
+    """The state of a push after a run."""
+
+    ready: bool
+    reason: Reason
+    message: str
+    # How many entries have the value of their source.
+    in_step: int = 0
+    sources: tuple[PushedSource, ...] = ()
+    # Where to; None if that is not known.
+    to: SourceFacts | None = None
+    # Whether entries were made, changed or deleted since the last report.
+    is_news: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Suspended(_WithoutTargets):
-    """Nothing was read or written, because the resource is suspended."""
+    """Nothing was read or written, because the resource is suspended; `what` stays as it is, in words."""
+
+    what: str = "targets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +178,9 @@ class Gone(_WithoutTargets):
     """The resource does not exist any more."""
 
 
-Outcome = Synced | Confirmed | Suspended | Failed | Pending | Gone
+# What a status is made of.
+Reported = Synced | Pushed | Suspended | Failed
+Outcome = Reported | Confirmed | Pending | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +201,16 @@ class Event:
     message: str
 
 
-def verdict(outcome: Synced | Suspended | Failed) -> Verdict:
+def verdict(outcome: Reported) -> Verdict:
     """Sum an outcome up in one line. One bad target makes the PhaseSecret not ready; the message names it.
 
     A failure that needs a person comes before one that passes by itself: the PhaseSecret is not ready until they act.
     """
     match outcome:
-        case Suspended():
-            return Verdict(True, Reason.SUSPENDED, "suspended: targets stay as they are")
+        case Suspended(what=what):
+            return Verdict(True, Reason.SUSPENDED, f"suspended: {what} stay as they are")
+        case Pushed(ready=ready, reason=reason, message=message):
+            return Verdict(ready, reason, shortened(message))
         case Failed(reason=reason, message=message):
             return Verdict(False, reason, shortened(message))
         case Synced(targets=targets):

@@ -43,7 +43,7 @@ class ObjectKey(NamedTuple):
 
 def has_ledger(key: ObjectKey) -> bool:
     """Return whether resources of this kind keep in their status what they have outside the cluster."""
-    return key.kind == names.KIND_PHASE_DYNAMIC_SECRET
+    return key.kind in names.LEDGERS
 
 
 class Unprintable:

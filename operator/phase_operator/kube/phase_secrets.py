@@ -13,8 +13,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, texts
 from phase_operator.core.outcome import Event, StatusDocument
-from phase_operator.core.push.ledger import FIELDS as PUSH_LEDGER
-from phase_operator.core.status.document import LEDGER, LONGEST_SYNC
+from phase_operator.core.status.document import LONGEST_SYNC
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
 from phase_operator.kube.errors import ApiError, ending_at, missing, translated
@@ -154,7 +153,7 @@ def _is_gone_or_another(error: ApiError) -> bool:
 
 def ledger_fields(key: ObjectKey) -> Sequence[str]:
     """Return the fields of a status that are the ledger of a resource of this kind."""
-    return PUSH_LEDGER if key.kind == names.KIND_PHASE_PUSH_SECRET else LEDGER
+    return names.LEDGERS.get(key.kind, ())
 
 
 def _unmoved(before: Mapping[str, Any] | None, fields: Sequence[str]) -> list[dict[str, Any]]:

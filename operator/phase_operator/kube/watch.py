@@ -69,6 +69,36 @@ class Sink(Protocol):
         """Forget an object, because what the watch showed of it could not be read."""
 
 
+class BothSinks:
+    """One sink after another; the second one is told even if the first one fails."""
+
+    def __init__(self, first: Sink, second: Sink) -> None:
+        self._sinks = (first, second)
+
+    def seen(self, found: Shown) -> None:
+        """Take one object that was listed, added or changed."""
+        self._tell(lambda sink: sink.seen(found))
+
+    def gone(self, found: Shown) -> None:
+        """Take one object that was deleted or is no longer selected."""
+        self._tell(lambda sink: sink.gone(found))
+
+    def listed(self, scope: str, present: Set[ObjectKey]) -> None:
+        """Take a whole list of a scope."""
+        self._tell(lambda sink: sink.listed(scope, present))
+
+    def unreadable(self, key: ObjectKey) -> None:
+        """Forget an object that could not be read."""
+        self._tell(lambda sink: sink.unreadable(key))
+
+    def _tell(self, told: Callable[[Sink], None]) -> None:
+        first, second = self._sinks
+        try:
+            told(first)
+        finally:
+            told(second)
+
+
 def key_of(metadata: Metadata) -> ObjectKey:
     """Return the key of an object; the namespace is "" for a cluster-wide one."""
     return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))

@@ -11,6 +11,8 @@ from phase_operator.core.outcome import (
     Event,
     Failed,
     Outcome,
+    Pushed,
+    Reported,
     StatusDocument,
     Suspended,
     Synced,
@@ -81,7 +83,7 @@ class Report:
             # The run itself has written its ledger.
             resource = replace(resource, status=now.status)
         match outcome:
-            case Synced() | Suspended() | Failed():
+            case Synced() | Pushed() | Suspended() | Failed():
                 report = self._report(resource, outcome, forced)
             case Confirmed():
                 report = self._restart_report(resource, outcome)
@@ -94,13 +96,13 @@ class Report:
 
     def count(self, outcome: Outcome, seconds: float) -> None:
         """Count a run, its duration in seconds, and the targets that it wrote."""
-        reason = str(verdict(outcome).reason) if isinstance(outcome, Synced | Suspended | Failed) else ""
+        reason = str(verdict(outcome).reason) if isinstance(outcome, Reported) else ""
         self._observer.reconciled(type(outcome).__name__, reason, seconds)
         for target in outcome.targets:
             if target.written or target.resealed:
                 self._observer.target_written(str(target.ref.kind))
 
-    async def _report(self, resource: Resource, outcome: Synced | Suspended | Failed, forced: str | None) -> Outcome:
+    async def _report(self, resource: Resource, outcome: Reported, forced: str | None) -> Outcome:
         document = status_document(
             outcome, resource.status, generation=resource.generation, forced=forced, now=self._clock.now()
         )
@@ -155,7 +157,7 @@ class Report:
         self._resources.set_status(resource.key, resource.uid, mapping(found.get("status")))
         return Transient(Reason.KUBERNETES_UNAVAILABLE, "another process has written the status meanwhile")
 
-    def _log(self, resource: Resource, outcome: Synced | Suspended | Failed) -> None:
+    def _log(self, resource: Resource, outcome: Reported) -> None:
         found = verdict(outcome)
         fields: dict[str, object] = {"object": str(resource.key), "source": resource.source}
         fields |= {"ready": found.ready, "reason": str(found.reason), "detail": found.message}

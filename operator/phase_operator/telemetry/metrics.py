@@ -14,7 +14,9 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from phase_operator import __version__
+from phase_operator.api import names
 from phase_operator.core.leases.ledger import LeaseState
+from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.stats import PollStats
 
@@ -84,6 +86,10 @@ class Metrics:
         self._leases_ending = gauge("leases_ending", "Active leases near their ends whose successors are overdue.")
         self._lease_orphans = counter("lease_orphans_total", "Leases found at Phase whose credentials were lost.")
         self._lease_early = counter("lease_early_total", "Leases revoked by others in the first half of their lives.")
+        self._push_calls = counter("push_calls_total", "Calls of pushes, by kind and result.", "kind", "result")
+        self._pushed = counter("pushed_entries_total", "Entries made, changed or deleted in Phase, by call.", "kind")
+        self._push_entries = gauge("push_entries", "Entries in Phase that have the value of their source.")
+        self._push_conflicts = gauge("push_conflicts", "Entries that are not pushed since somebody else has them.")
         self._internal_errors = counter("internal_errors_total", "Unexpected errors, by task.", "task")
         # fmt: on
 
@@ -125,9 +131,17 @@ class Metrics:
         """Count a failed restart, or a failed list of a namespace's workloads; both are tried again."""
         self._not_restarted.inc()
 
-    def lease_called(self, kind: str, result: str) -> None:
-        """Count a call about leases (resolve, look, lease, revoke) by its result: ok, or a reason."""
-        self._lease_calls.labels(kind, result).inc()
+    def errand_made(self, errand: Errand, result: str) -> None:
+        """Count a call about leases (resolve, look, lease, revoke) or pushed entries (app, look, post, put, delete).
+
+        The result is ok, or a reason.
+        """
+        is_push = errand.subject.kind == names.KIND_PHASE_PUSH_SECRET
+        (self._push_calls if is_push else self._lease_calls).labels(errand.kind, result).inc()
+
+    def pushed(self, kind: str, number: int) -> None:
+        """Count entries that were made, changed or deleted by a call: `post`, `put` or `delete`."""
+        self._pushed.labels(kind).inc(number)
 
     def lease_orphaned(self) -> None:
         """Count a lease that was found at Phase, and whose credentials nobody has."""
@@ -233,6 +247,11 @@ class Metrics:
             self._ask(self._leases.labels(str(state)), partial(_of_state, states, state))
         self._ask(self._lease_end, soonest_end)
         self._ask(self._leases_ending, ending)
+
+    def track_pushes(self, entries: Callable[[], int], conflicts: Callable[[], int]) -> None:
+        """Report at each scrape how many pushed entries are in step, and how many somebody else has."""
+        self._ask(self._push_entries, entries)
+        self._ask(self._push_conflicts, conflicts)
 
     def track_restarts(self, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Report at each scrape how many roll-outs are in progress, and how many targets have postponed restarts."""

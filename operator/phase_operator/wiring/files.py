@@ -3,6 +3,7 @@
 import resource
 import sys
 
+from phase_operator.api.crd import DEFINITIONS
 from phase_operator.kube.client import CONNECTIONS as KUBE_CONNECTIONS
 from phase_operator.phase.session import KEPT_CONNECTIONS
 from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
@@ -18,7 +19,7 @@ _SESSIONS = 3
 # Connection pools to Phase, each with idle connections: direct, and by the proxies for http and https.
 _WAYS = 3
 # For each namespace: a watch of each kind of ours, one of Secrets, one of ConfigMaps.
-_WATCHES_EACH = 4
+_WATCHES_EACH = len(DEFINITIONS) + 2
 # Connections of probes and scrapes, and what Python and the system have open.
 _OTHER_FILES = 2 * CONNECTIONS + 100
 

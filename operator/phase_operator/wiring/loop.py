@@ -19,6 +19,7 @@ from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
+from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
@@ -39,9 +40,13 @@ from phase_operator.reconcile.workers import Runs, Workers
 from phase_operator.reconcile.writers import Writers
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring.leases import Clients, LeaseLoop, Shared
+from phase_operator.wiring.leases import LeaseLoop
+from phase_operator.wiring.pushes import PushLoop
+from phase_operator.wiring.shared import Clients, Shared
 
 KEY_BYTES = 32
+# Seconds between two looks whether all that goes on outside the cluster is over, at the end of the process.
+_LOOK_EVERY = 0.1
 
 
 class Startup:
@@ -98,7 +103,10 @@ class Loop:
         )
 
         restarts = self._restarter() if settings.restarts else NoRestarts()
-        self.leases = self._leases(restarts)
+        shared = self._shared(restarts)
+        self.errands = shared.errands
+        self.leases = LeaseLoop(settings, edges.clients, shared, metrics, names.KIND_PHASE_DYNAMIC_SECRET)
+        self.pushes = PushLoop(settings, edges.clients.phase, edges.clients.pushes, shared, metrics)
         self.workers = self._workers(restarts, self._runs(restarts))
 
     def _restarter(self) -> Restarts:
@@ -118,30 +126,40 @@ class Loop:
         self._edges.metrics.track_restarts(restarter.under_way, restarter.waiting)
         return restarter
 
-    def _leases(self, restarts: Restarts) -> LeaseLoop:
-        """Return what drives the leases of PhaseDynamicSecrets."""
-        shared = Shared(
+    def _shared(self, restarts: Restarts) -> Shared:
+        """Return the parts that leases and pushes use as well."""
+        edges, client = self._edges, self._edges.client
+        clock = LeaseClock(edges.clock, lambda: client.server_date, lambda: client.dated_at)
+        wake, settings = self.triggers.answered, edges.settings
+        return Shared(
+            client=client,
             queue=self.queue,
-            wake=self.triggers.answered,
+            wake=wake,
             resources=self.resources,
             cluster=self.cluster,
             poller=self.poller,
+            errands=Errands(self.poller, clock, wake, edges.metrics.errand_made, settings.errand_workers),
             memory=self.memory,
             tokens=self.tokens,
+            is_token=self._admissions.tokens.__contains__,
             tenancy=self.tenancy,
             labels_of=self.labels.of,
             restarts=restarts,
-            background=self._edges.background,
+            background=edges.background,
             digest_key=self._startup.digest_key,
+            clock=clock,
         )
-        edges, client = self._edges, self._edges.client
-        clock = LeaseClock(edges.clock, lambda: client.server_date, lambda: client.dated_at)
-        kind = names.KIND_PHASE_DYNAMIC_SECRET
-        return LeaseLoop(edges.settings, edges.clients, shared, edges.metrics, clock, kind)
+
+    async def settle(self) -> None:
+        """Begin no more errands; return when no lease is unrecorded, and no call that pushes is under way."""
+        self.leases.close()
+        self.errands.close()
+        while not (self.leases.subjects.are_settled() and self.pushes.subjects.are_settled()):  # noqa: ASYNC110 - the end
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _runs(self, restarts: Restarts) -> Mapping[str, Runs]:
         """Return what reconciles the resources of each kind; all of them keep targets in step by the same parts."""
-        poller, leases, startup = self.poller, self.leases, self._startup
+        poller, leases, pushes, startup = self.poller, self.leases, self.pushes, self._startup
         parts = Parts.build(
             cluster=self.cluster,
             resources=self.resources,
@@ -152,7 +170,9 @@ class Loop:
             restarts=restarts,
             background=self._edges.background,
             digest_key=startup.digest_key,
-            uses_token=lambda key: poller.has_query(key) or leases.subjects.uses_token(key),
+            uses_token=lambda key: (
+                poller.has_query(key) or leases.subjects.uses_token(key) or pushes.subjects.uses_token(key)
+            ),
         )
         reconciler = Reconciler(
             background=self._edges.background,
@@ -164,7 +184,11 @@ class Loop:
             parts=parts,
         )
         lease_runs = leases.runs(parts, lambda: startup.all_seen())
-        return {"": reconciler, names.KIND_PHASE_DYNAMIC_SECRET: lease_runs}
+        return {
+            "": reconciler,
+            names.KIND_PHASE_DYNAMIC_SECRET: lease_runs,
+            names.KIND_PHASE_PUSH_SECRET: pushes.runs(parts.registration),
+        }
 
     def _workers(self, restarts: Restarts, runs: Mapping[str, Runs]) -> Workers:
         """Return what takes keys from the queue, runs them, and reports what came of it."""
@@ -183,7 +207,7 @@ class Loop:
             targets=self._admissions.targets,
             runs=runs,
             poller=self.poller,
-            errands=self.leases.errands,
+            errands=self.errands,
             restarts=restarts,
             triggers=self.triggers,
             retries=self._retries,

@@ -120,17 +120,20 @@ class Operator:
             await self._flush_events()
 
     async def _record_leases(self, *ends: asyncio.Task[Any]) -> None:
-        """Let calls that make a lease end while all else goes on: an answer that is lost is a lease that nobody has.
+        """Let calls that change something in Phase end while all else goes on.
+
+        An answer that is lost is a lease that nobody has, or an entry of which nobody knows for minutes whether it is
+        there.
 
         Until any of `ends` ends: who does not lead any more can record nothing.
         """
-        settling = asyncio.create_task(self._loop.leases.settle())
+        settling = asyncio.create_task(self._loop.settle())
         waits = asyncio.wait({settling, *ends}, return_when=asyncio.FIRST_COMPLETED)
         try:
             async with asyncio.timeout(self._settings.lease_drain_seconds):
                 await waits
         except TimeoutError:
-            log.warning("leases not recorded at the end")
+            log.warning("calls to Phase not recorded at the end")
         finally:
             settling.cancel()
 

@@ -47,15 +47,15 @@ def standby_probes(elector: Elector | None, patience: Patience) -> Probes:
 def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | None], patience: Patience) -> Probes:
     """Return the additional checks of the leader; `starting` returns what the start waits for."""
     stuck, hung = partial(_check, patience.stuck), partial(_check, _HUNG * patience.stuck)
-    queue, poller, errands, watcher = loop.queue, loop.poller, loop.leases.errands, watches.resources
+    queue, poller, errands, watcher = loop.queue, loop.poller, loop.errands, watches.resources
     return Probes(
         live={
             "queue": stuck("queue", queue.neglected, "a key has been due and workers are idle"),
             "runs": hung("runs", queue.hanging, "a run has not got on"),
             "sources": stuck("sources", poller.neglected, "a call has been due and workers are idle"),
             "calls": hung("calls", poller.hanging, "a call has not got on"),
-            "errands": stuck("errands", errands.neglected, "a call about a lease has been due and nobody makes it"),
-            "lease calls": hung("lease calls", errands.hanging, "a call about a lease has not got on"),
+            "errands": stuck("errands", errands.neglected, "a call of a lease or a push is due and nobody makes it"),
+            "errand calls": hung("errand calls", errands.hanging, "a call of a lease or a push has not got on"),
             "phasesecrets": stuck("phasesecrets", watcher.blind, "the watch has not shown what a list has"),
             # One check for hundreds of them.
             "watches": lambda: _silent(watches.metadata, patience.stuck),
@@ -77,7 +77,7 @@ def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, cl
     metrics.track_kinds(watches.resources.unserved)
     metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
     metrics.track_queue("resources", loop.queue.depth, loop.queue.oldest)
-    metrics.track_queue("errands", loop.leases.errands.depth, loop.leases.errands.oldest)
+    metrics.track_queue("errands", loop.errands.depth, loop.errands.oldest)
     metrics.track_polling(poller.stats)
     metrics.track_answers(lambda: memory.used, memory.total)
     if settings.resource_metrics:

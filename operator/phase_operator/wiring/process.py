@@ -14,6 +14,7 @@ from phase_operator.kube.client import KubeClient, KubeconfigError, load_configu
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.leases import LeaseClient
 from phase_operator.phase.lookups import Unawaited
+from phase_operator.phase.pushes import PushClient
 from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.background import SWITCH, BackgroundThread
@@ -23,10 +24,10 @@ from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import PortInUseError, serve
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring.files import LOOKUPS_EACH, StartError, most_calls, open_files
-from phase_operator.wiring.leases import Clients
 from phase_operator.wiring.loop import KEY_BYTES, Edges
 from phase_operator.wiring.operator import Operator
 from phase_operator.wiring.probes import Patience
+from phase_operator.wiring.shared import Clients
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     session = _phase_session(settings, metrics)
     limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
     phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits, background)
-    clients = Clients(phase, LeaseClient(session))
+    clients = Clients(phase, LeaseClient(session), PushClient(session, limits))
     clock, patience = clock or SystemClock(), patience or Patience()
     operator = Operator(Edges(settings, client, clients, background, metrics, clock), patience)
     _tune_collector()

@@ -17,10 +17,11 @@ from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.merged_watch import MergedWatch
 from phase_operator.kube.paths import COLLECTIONS, CORE, OURS, object_path
+from phase_operator.kube.push_watch import PushSink
 from phase_operator.kube.record_cache import RecordSink
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetSink
-from phase_operator.kube.watch import WHOLE, Callbacks, Collection, CollectionWatch, Sink
+from phase_operator.kube.watch import WHOLE, BothSinks, Callbacks, Collection, CollectionWatch, Sink
 from phase_operator.kube.watch_content import is_news
 from phase_operator.wiring.loop import Edges, Loop, Startup, kind_in_keys
 
@@ -91,7 +92,7 @@ class Watches:
             why_unserved=partial(loop.cluster.why_unserved, definition, is_everywhere=is_everywhere) if kind else None,
         )
 
-    def _sink(self, kind: Kind) -> TargetSink:
+    def _sink(self, kind: Kind) -> Sink:
         """Return what takes all that the watches of a kind show."""
         loop, is_secret = self._loop, kind is Kind.SECRET
 
@@ -105,13 +106,16 @@ class Watches:
                 loop.tokens.all_changed()
 
         records = RecordSink(loop.records, loop.triggers.record_changed) if is_secret else None
-        return TargetSink(kind, loop.known, touched, relisted, records)
+        targets = TargetSink(kind, loop.known, touched, relisted, records)
+        return BothSinks(targets, PushSink(kind, loop.pushes.wakes)) if self._edges.settings.push else targets
 
     def _targets(self, kind: Kind, calls: Callbacks, scope: str) -> CollectionWatch:
         plural = COLLECTIONS[kind]
-        # Secrets with tokens do not carry our label, so all Secrets are watched, as metadata.
-        followed = "" if kind is Kind.SECRET else _OURS
-        return self._watch(_collection(CORE, plural, scope, list_selector=_OURS, follow_selector=followed), calls)
+        # Secrets with tokens do not carry our label, so all Secrets are watched, as metadata. Nor does what is pushed,
+        # which is listed too.
+        listed = "" if self._edges.settings.push else _OURS
+        followed = "" if kind is Kind.SECRET else listed
+        return self._watch(_collection(CORE, plural, scope, list_selector=listed, follow_selector=followed), calls)
 
     def _merge(self, definition: Definition, namespaces: Sequence[str]) -> MergedWatch:
         """Return the watch of a kind of ours in a list of namespaces."""

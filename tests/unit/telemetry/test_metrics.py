@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from phase_operator.api import names
 from phase_operator.core.leases.ledger import LeaseState
-from phase_operator.core.source.query import SourceQuery
+from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import MetricsSink
 from phase_operator.reconcile.store import PhaseSecretStore
@@ -17,6 +19,13 @@ from support.clock import HandClock
 
 PAGE = Path(__file__).parents[3] / "docs/operating/metrics.md"
 ROW = re.compile(r"\| `(phase_operator_\w+)` \| (\w+) \|([^|]*)\| [^|]+\. \|")
+
+
+def _errand(resource_kind: str, kind: str) -> Errand:
+    async def nothing(_: object) -> None:
+        return None
+
+    return Errand(ObjectKey("team", "db", resource_kind), Account("https://phase.example", "a"), kind, nothing)
 
 
 POLLING = PollStats(
@@ -78,7 +87,10 @@ def counted() -> Metrics:
     metrics.track_polling(lambda: POLLING)
     metrics.track_answers(lambda: 17, 18)
     metrics.track_restarts(lambda: 10, lambda: 11)
-    metrics.lease_called("revoke", "PhaseUnavailable")
+    metrics.errand_made(_errand(names.KIND_PHASE_DYNAMIC_SECRET, "revoke"), "PhaseUnavailable")
+    metrics.errand_made(_errand(names.KIND_PHASE_PUSH_SECRET, "post"), "ok")
+    metrics.pushed("post", 7)
+    metrics.track_pushes(lambda: 12, lambda: 13)
     metrics.lease_orphaned()
     metrics.lease_ended_early()
     metrics.track_leases(lambda: dict.fromkeys(LeaseState, 2), lambda: 1_800_000_000.0, lambda: 3)

@@ -69,7 +69,9 @@ class PhasePushSecretStatus(ResourceStatus):
         description="The Secrets and ConfigMaps that are pushed: the first hundred of them.",
         json_schema_extra=_ATOMIC,
     )
-    entries_in_step: int | None = Field(None, description="How many entries of Phase have the value of their source.")
+    entries_in_step: int | None = Field(
+        None, description="How many entries of Phase have the value of their source; absent while that is not known."
+    )
     pushed_to: PushedToStatus | None = Field(
         None, description="Where the entries below are; not where the spec wants them, until they have left it."
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from phase_operator.api import names
 from phase_operator.core.json_access import mapping, mappings, number, text
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.room import MOST_ROWS
@@ -18,7 +19,7 @@ from phase_operator.core.timestamps import moment_of, timestamp
 # The status takes no longer texts.
 LONGEST_TEXT = 1024
 # The fields of a status that are the ledger.
-FIELDS = ("pushedTo", "entries")
+FIELDS = names.LEDGERS[names.KIND_PHASE_PUSH_SECRET]
 
 
 class RowState(StrEnum):

@@ -1,22 +1,19 @@
 """What a status, an Event and a log say of a push; names and numbers, never a word of a value."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.outcome import Event
+from phase_operator.core.outcome import Event, Pushed, PushedSource, SourceFacts
 from phase_operator.core.push.ledger import Ledger, RowState
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.problems import EntryReason, Problem
+from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Happening, PushEvent
 from phase_operator.core.text import clean_listing
 
-# Problems whose texts a message has, and sources that a status names.
+# Problems whose texts a message has.
 _TOLD = 3
-_MOST_SOURCES = 100
 _MEANINGS = {
     Happening.RESTORED: ("Normal", "somebody had deleted {} in Phase: it is made again"),
     Happening.LEFT: ("Warning", "{} is not wanted any more, but somebody changed it in Phase since: it stays"),
@@ -24,55 +21,43 @@ _MEANINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """The state of a push after a run."""
-
-    ready: bool
-    reason: Reason | EntryReason
-    message: str
-    in_step: int = 0
-    sources: tuple[SourceState, ...] = ()
-    entries_of: Counter[str] = field(default_factory=Counter)
-    # Whether it passes by itself, so that it is no call to act.
-    transient: bool = False
-
-    def status(self) -> dict[str, Any]:
-        """Return what the status says beside conditions and the ledger."""
-        sources = [
-            {
-                "kind": each.name.partition("/")[0],
-                "name": each.name.partition("/")[2],
-                "resourceVersion": each.version,
-                "entries": self.entries_of[each.name],
-            }
-            for each in self.sources[:_MOST_SOURCES]
-        ]
-        return {"sources": sources, "entriesInStep": self.in_step}
-
-
 def pushed(
-    ledger: Ledger, problems: Iterable[Problem], sources: Iterable[SourceState], *, is_done: bool, why: str = ""
+    ledger: Ledger,
+    problems: Iterable[Problem],
+    sources: Iterable[SourceState],
+    *,
+    is_done: bool,
+    to: SourceFacts | None = None,
+    is_news: bool = False,
+    why: str = "",
 ) -> Pushed:
     """Return the state of a push; `is_done`: nothing is left to do but what the problems tell.
 
-    `why` is what happened to a call whose effect nobody knows.
+    `is_news`: entries were written since the last report. `why` is what happened to a call whose effect nobody knows.
     """
     made = [each for each in ledger.rows.values() if each.state is RowState.MADE and not each.unclear_until]
-    found = tuple(problems)
-    ordered = tuple(sorted(set(sources)))
+    ready, reason, message = _verdict(len(ledger.rows), len(made), tuple(problems), why, is_done=is_done)
     entries_of = Counter(each.source.name for each in made)
-    if found:
-        told = "; ".join(each.text for each in found[:_TOLD])
-        more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-        return Pushed(False, found[0].reason, f"{told}{more}", len(made), ordered, entries_of)
+    states = sorted(set(sources))
+    return Pushed(ready, reason, message, len(made), tuple(_source(each, entries_of) for each in states), to, is_news)
+
+
+def _verdict(
+    rows: int, made: int, problems: tuple[Problem, ...], why: str, *, is_done: bool
+) -> tuple[bool, Reason, str]:
+    if problems:
+        told = "; ".join(each.text for each in problems[:_TOLD])
+        more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+        return False, problems[0].reason, f"{told}{more}"
     if not is_done:
-        unclear = len(ledger.rows) - len(made)
-        message = f"{_many(unclear)} may or may not be at Phase: looks tell within three minutes"
-        message += f" ({why})" if why else ""
-        return Pushed(False, EntryReason.UNCLEAR, message, len(made), ordered, entries_of, transient=True)
-    verb = "is" if len(made) == 1 else "are"
-    return Pushed(True, Reason.SYNCED, f"{_many(len(made))} {verb} in step", len(made), ordered, entries_of)
+        message = f"{_many(rows - made)} may or may not be at Phase: looks tell within three minutes"
+        return False, Reason.ENTRIES_UNCLEAR, f"{message} ({why})" if why else message
+    return True, Reason.SYNCED, f"{_many(made)} {'is' if made == 1 else 'are'} in step"
+
+
+def _source(state: SourceState, entries_of: Mapping[str, int]) -> PushedSource:
+    kind, _, name = state.name.partition("/")
+    return PushedSource(kind, name, state.version, entries_of.get(state.name, 0))
 
 
 def events_of(happened: Iterable[PushEvent]) -> list[Event]:

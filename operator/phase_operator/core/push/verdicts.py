@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import floor
 
+from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow import lost_calls
@@ -30,7 +31,7 @@ from phase_operator.core.push.ledger import Row, RowState
 from phase_operator.core.push.looks import FIRST_VERSION, Listed, Look
 from phase_operator.core.push.marks import holder
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.problems import EntryReason, Problem
+from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Change, Happening
 from phase_operator.core.text import clean
@@ -182,7 +183,7 @@ def _sealed(entry: Listed, wanted: Wanted, recorded: Row, facts: Facts) -> Verdi
     """Return the verdict on a sealed entry of ours that would have to be another one."""
     if not facts.policies.replaces_sealed:
         why = "it is sealed, so its value and type cannot change; onTypeChange: Replace deletes it and makes it anew"
-        return Verdict(Act.NOTHING, recorded, problem=_problem(entry.place, why, EntryReason.SEALED))
+        return Verdict(Act.NOTHING, recorded, problem=_problem(entry.place, why, Reason.ENTRY_SEALED))
     if wanted.value is None:
         return Verdict(Act.READ, recorded)
     # The version that we left: if it is not wanted any more before it is deleted, what others changed still shows.
@@ -256,7 +257,7 @@ def _row(entry: Listed, source: SourceState, before: Row) -> Row:
     return replace(row, version=version, unclear_until=before.unclear_until)
 
 
-def _problem(place: EntryPlace, why: str, reason: EntryReason = EntryReason.CONFLICT) -> Problem:
+def _problem(place: EntryPlace, why: str, reason: Reason = Reason.ENTRY_CONFLICT) -> Problem:
     return Problem(reason, f'"{clean(str(place))}": {why}')
 
 

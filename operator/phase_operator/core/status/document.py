@@ -6,8 +6,10 @@ status: targets that are not understood are kept, and the new status fits the CR
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+from phase_operator.api import names
 from phase_operator.api.reasons import CATALOGUE, ConditionType, Reason
 from phase_operator.core.errors import shortened
 from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, without
@@ -15,6 +17,10 @@ from phase_operator.core.outcome import (
     Event,
     Failed,
     LeftOut,
+    Pushed,
+    PushedSource,
+    Reported,
+    SourceFacts,
     StatusDocument,
     Suspended,
     Synced,
@@ -32,14 +38,14 @@ _MOST_TARGETS = 256
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
 LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
-# The ledger of leases (core/leases/ledger.py), in the status of a PhaseDynamicSecret.
-LEDGER = ("leases", "attempts")
+# The most sources of a push that a status names.
+_MOST_SOURCES = 100
 # The fields on what a target was made of. A status of an older version lacks them; that alone is no change.
 _MADE_OF = ("entries", "selection")
 
 
 def status_document(
-    outcome: Synced | Suspended | Failed,
+    outcome: Reported,
     previous: Mapping[str, Any],
     *,
     generation: int,
@@ -56,14 +62,35 @@ def status_document(
         document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
     document |= _unless_empty("source", _source(outcome, previous)) | _forced_sync(forced, previous)
     # A ledger has writes of its own; here it stays as it is.
-    document |= only(previous, *LEDGER, "account") | _account(outcome)
+    document |= only(previous, *chain.from_iterable(names.LEDGERS.values()), "account") | _account(outcome)
+    document |= _push(outcome, previous)
     since = text(previous.get("lastSyncedTime"))
     is_forced = forced not in (None, previous.get("lastForcedSync"))
     is_news = not since or is_forced or _has_changed(outcome, document, previous)
     return document | _unless_empty("lastSyncedTime", now if found.ready and is_news else since)
 
 
-def _account(outcome: Synced | Suspended | Failed) -> dict[str, Any]:
+def _push(outcome: Reported, previous: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is in step of a push. After a failed run nobody knows how many entries are."""
+    match outcome:
+        case Pushed(sources=sources, in_step=in_step):
+            return {"sources": [_pushed_source(each) for each in sources[:_MOST_SOURCES]], "entriesInStep": in_step}
+        case Failed():
+            return only(previous, "sources")
+        case _:
+            return only(previous, "sources", "entriesInStep")
+
+
+def _pushed_source(source: PushedSource) -> dict[str, Any]:
+    return {
+        "kind": source.kind,
+        "name": source.name,
+        "resourceVersion": source.version,
+        "entries": source.entries,
+    }
+
+
+def _account(outcome: Reported) -> dict[str, Any]:
     account = outcome.source.account if isinstance(outcome, Synced) else ""
     return _unless_empty("account", bounded(account, _LONGEST_NAME))
 
@@ -77,12 +104,13 @@ def _unless_empty(name: str, value: object) -> dict[str, Any]:
     return {name: value} if value else {}
 
 
-def _has_changed(outcome: Synced | Suspended | Failed, document: StatusDocument, previous: Mapping[str, Any]) -> bool:
+def _has_changed(outcome: Reported, document: StatusDocument, previous: Mapping[str, Any]) -> bool:
     """Return whether the run wrote a target, or its status says something else than the one before."""
-    return any(target.written for target in outcome.targets) or _essence(document) != _essence(previous)
+    has_written = any(target.written for target in outcome.targets) or (isinstance(outcome, Pushed) and outcome.is_news)
+    return has_written or _essence(document) != _essence(previous)
 
 
-def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _targets(outcome: Reported, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     match outcome:
         case Synced(targets=targets):
             return _entries(targets, previous) + _not_known(previous)
@@ -91,7 +119,7 @@ def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) 
             written: Sequence[Mapping[str, Any]] = _entries(targets, previous)
             known = written or [target for _, target in recorded_targets(previous)]
             return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
-        case Suspended():
+        case Suspended() | Pushed():
             return list(map(dict, mappings(previous.get("targets"))))
 
 
@@ -146,9 +174,9 @@ def _doubted(target: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return without(target, "message") | {"ready": False, "reason": reason}
 
 
-def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _source(outcome: Reported, previous: Mapping[str, Any]) -> Mapping[str, Any] | None:
     match outcome:
-        case Synced(source=source):
+        case Synced(source=source) | Pushed(to=SourceFacts() as source):
             return {
                 "appId": bounded(source.app_id, _LONGEST_ID),
                 "environment": bounded(source.environment, _LONGEST_NAME),
@@ -175,7 +203,7 @@ def _hints(target: Mapping[str, Any]) -> frozenset[str]:
     return _NEWS.union(_MADE_OF, {"message"} if target.get("ready") is True else ())
 
 
-def change_events(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Event, ...]:
+def change_events(outcome: Reported, previous: Mapping[str, Any]) -> tuple[Event, ...]:
     """Return the Events of a change: a target was written, or the verdict changed. Without a change, none."""
     found = [_written_event(target) for target in outcome.targets if target.written]
     now = verdict(outcome)
@@ -190,7 +218,7 @@ def _written_event(target: TargetResult) -> Event:
     return Event("Normal", "TargetWritten", f"{target.ref}: {keys}")
 
 
-def _verdict_events(outcome: Synced | Suspended | Failed, now: Verdict, *, was_ready: bool) -> list[Event]:
+def _verdict_events(outcome: Reported, now: Verdict, *, was_ready: bool) -> list[Event]:
     """Return the Event of a verdict that has changed; none if the PhaseSecret was ready and still is."""
     if not now.ready:
         return [Event("Warning", str(now.reason), now.message)]

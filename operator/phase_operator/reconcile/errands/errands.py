@@ -52,13 +52,13 @@ class Errands:
         places: Places,
         clock: Clock,
         wake: Wake,
-        counted: Callable[[str, str], None],
+        counted: Callable[[Errand, str], None],
         quick: int,
     ) -> None:
         self._places = places
         self._clock = clock
         self._wake = wake
-        # Counts an errand by its kind and its result: ok, or a reason.
+        # Counts an errand by its result: ok, or a reason.
         self._counted = counted
         # `quick`: how many calls may be under way that are answered at once; others have places of their own.
         self._queue = ErrandQueue(quick, places.other_allowed_at)
@@ -128,7 +128,7 @@ class Errands:
             self._places.other_ended(errand.account, begun, facts, told)
         finally:
             self._queue.done(errand, self._clock.monotonic(), was_answered=was_answered)
-            self._counted(errand.kind, result)
+            self._counted(errand, result)
             log.debug("errand ended", extra={"object": str(subject), "kind": errand.kind, "result": result})
             self._waiter.changed()
             self._wake(subject)

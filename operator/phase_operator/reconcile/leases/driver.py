@@ -20,7 +20,6 @@ from phase_operator.core.leases.proofs import Proofs
 from phase_operator.core.leases.record import record_ref
 from phase_operator.core.leases.steps import Ask, DropRecord, GiveBack, Keep, Look, Resolve, Step, Wait, WriteLedger
 from phase_operator.core.refs import Owner, TargetRef
-from phase_operator.core.status.document import LEDGER
 from phase_operator.core.targets.removal import Delete, Spent, removal
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.lease_ports import LeaseCluster
@@ -32,6 +31,7 @@ from phase_operator.reconcile.store import Resource, Resources
 
 log = logging.getLogger(__name__)
 
+_LEDGER = names.LEDGERS[names.KIND_PHASE_DYNAMIC_SECRET]
 # The steps of one run; what is left is done by the next.
 _MOST_STEPS = 40
 # Seconds until we look again whether all resources are known.
@@ -222,7 +222,7 @@ class Driver:
         if not await self._cluster.write_ledger(resource.key, resource.uid, resource.status, document):
             await self._read_again(drive)
             raise Transient(Reason.KUBERNETES_UNAVAILABLE, "another process has written the ledger meanwhile")
-        self._resources.set_status(resource.key, resource.uid, without(resource.status, *LEDGER) | document)
+        self._resources.set_status(resource.key, resource.uid, without(resource.status, *_LEDGER) | document)
         for each in announced:
             drive.subject.calls[each.attempt] = Call()
         self._news.tell(drive.subject, resource, step)

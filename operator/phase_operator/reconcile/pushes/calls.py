@@ -90,9 +90,9 @@ class PushCalls:
         work: Callable[[Go], Awaitable[None]]
         match step:
             case FindApp():
-                kind, work = "find-app", partial(self._find_app, subject, caller)
+                kind, work = "app", partial(self._find_app, subject, caller)
             case LookAt(at):
-                kind, requests, work = "push-look", 2, partial(self._look, subject, caller, at)
+                kind, requests, work = "look", 2, partial(self._look, subject, caller, at)
             case Post():
                 kind, work = "post", partial(self._post, subject, caller, step)
             case Put():
@@ -164,12 +164,14 @@ class PushCalls:
         await self._api.delete(caller.credential, step, self._memory.open(subject.key.namespace))
         if before is not None:
             subject.look = after_delete(before, step)
+        subject.is_news = True
         self._counter.pushed("delete", len(step.entries))
         event = report.written_event((each.place for each in step.entries), "deleted")
         self._cluster.record_event(subject.key, subject.uid, [event])
 
     def _tell(self, subject: PushSubject, kind: str, verb: str, written: Iterable[Written]) -> None:
         places = [each.place for each in written]
+        subject.is_news = True
         self._counter.pushed(kind, len(places))
         self._cluster.record_event(subject.key, subject.uid, [report.written_event(places, verb)])
 

@@ -10,7 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.push.ledger import Ledger
 from phase_operator.core.push.limits import MOST_ENTRIES
-from phase_operator.core.push.problems import EntryReason, Problem
+from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.readers import ANY_VERSION, version_digest
 from phase_operator.core.push.sources import Rule, Source, SourceState, source_problem
 from phase_operator.core.push.spec import PushSpec
@@ -95,7 +95,7 @@ class SourceGatherer:
             else:
                 found.append(source)
         words = "is not there: what was pushed of it stays in Phase"
-        problems = tuple(Problem(EntryReason.SOURCE_NOT_FOUND, f"{each} {words}") for each in missing)
+        problems = tuple(Problem(Reason.SOURCE_NOT_FOUND, f"{each} {words}") for each in missing)
         return Found(tuple(found), refused, problems, frozenset(missing))
 
     async def read(self, subject: PushSubject, found: Found, needed: frozenset[str], ledger: Ledger) -> list[Source]:

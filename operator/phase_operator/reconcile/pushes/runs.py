@@ -10,10 +10,10 @@ from math import inf
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Invalid, Transient
-from phase_operator.core.outcome import Failed, Gone, Pending, Suspended
+from phase_operator.core.outcome import Failed, Gone, Pending, Pushed, SourceFacts, Suspended
 from phase_operator.core.push.ledger import Ledger, PushPlace
 from phase_operator.core.push.marks import Mark, mark_of
-from phase_operator.core.push.report import Pushed, pushed
+from phase_operator.core.push.report import pushed
 from phase_operator.core.push.spec import PushSpec
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.errands import Errands
@@ -81,13 +81,18 @@ class PushRuns:
                 self._leave(key)
             return Failed.of(error)
 
+    def forced(self, key: ObjectKey) -> str | None:
+        """Return the value of the sync annotation that the last run has answered, if any."""
+        return self._subjects.forced(key)
+
     async def _run(self, subject: PushSubject, resource: Resource) -> PushOutcome:
         spec = self._specs.read(resource)
         if spec.push.is_suspended:
             self._probes.unwatch(resource.key)
             self._subjects.suspend(resource.key)
-            return Suspended()
+            return Suspended("entries")
         self._subjects.wants(subject, spec.push, spec.ask)
+        subject.asked_for(resource.sync)
         asker = await self._specs.asker(resource, spec)
         self._watch(resource.key, spec, asker)
         drive = self._drive(subject, resource, spec, asker)
@@ -96,7 +101,12 @@ class PushRuns:
         if isinstance(asker.error, Transient):
             self._wake_in(resource.key, _AGAIN)
         trouble = asker.error or subject.failures.trouble()
-        return _told(driven, trouble, is_unclear=bool(subject.lost) and asker.error is None)
+        outcome = _told(drive, driven, trouble, is_unclear=bool(subject.lost) and asker.error is None)
+        if isinstance(outcome, Pushed):
+            subject.reported(outcome.in_step, driven.problems)
+        if driven.is_done:
+            subject.forced = resource.sync
+        return outcome
 
     def _watch(self, key: ObjectKey, spec: Spec, asker: PushAsker) -> None:
         """Have the environment watched, unless nobody may call Phase for the resource any more."""
@@ -182,15 +192,23 @@ class PushRuns:
         return replace(drive, at=before) if is_there else drive
 
 
-def _told(driven: Driven, trouble: ExpectedError | None, *, is_unclear: bool) -> PushOutcome:
+def _told(drive: Drive, driven: Driven, trouble: ExpectedError | None, *, is_unclear: bool) -> PushOutcome:
     """Return the outcome of a run; `is_unclear`: an answer was lost, so that looks have to tell."""
-    states = driven.found.states
+    states, is_news = driven.found.states, drive.subject.is_news
     if is_unclear and not driven.is_done:
         why = trouble.message if trouble is not None else ""
-        return pushed(driven.ledger, driven.problems, states, is_done=False, why=why)
+        return pushed(driven.ledger, driven.problems, states, is_done=False, why=why, to=_place(drive, driven))
     if trouble is not None:
         # Calls have pauses of their own: a repeated run makes none.
         return Failed(trouble.reason, trouble.message)
     if not driven.is_done and (driven.call is not None or driven.until == inf):
         return Pending()
-    return pushed(driven.ledger, driven.problems, states, is_done=driven.is_done)
+    to = _place(drive, driven)
+    return pushed(driven.ledger, driven.problems, states, is_done=driven.is_done, to=to, is_news=is_news)
+
+
+def _place(drive: Drive, driven: Driven) -> SourceFacts | None:
+    """Return where a run pushes to; None if that is not known."""
+    if drive.at is None:
+        return None
+    return SourceFacts(drive.at.app_id, drive.at.environment, drive.push.root, len(driven.desired.entries))

@@ -1,15 +1,17 @@
 """What this process knows of one push; what is lost with it is looked up or read again, never guessed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phase_operator.api.reasons import Reason
 from phase_operator.core.push.barred import Barred
 from phase_operator.core.push.ledger import Ledger
 from phase_operator.core.push.limits import MOST_IN_CALL
 from phase_operator.core.push.looks import Look
 from phase_operator.core.push.memory import WrittenValues
 from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.spec import PushSpec
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.query import Account, Ask
@@ -64,6 +66,14 @@ class PushSubject:
     barred: dict[EntryPlace, Barred] = field(default_factory=dict)
     most_in_call: int = MOST_IN_CALL
     failures: Failures = field(default_factory=Failures)
+    # What the last report said: how many entries are in step, and how many somebody else has.
+    in_step: int = 0
+    conflicts: int = 0
+    # Whether entries were written since then.
+    is_news: bool = False
+    # The values of the sync annotation that a look was made for, and that a run has answered.
+    sync: str | None = None
+    forced: str | None = None
     # Sources by name: those that were read for this push, and those of which all is at Phase.
     read: dict[str, ReadSource] = field(default_factory=dict)
     settled: dict[str, SettledSource] = field(default_factory=dict)
@@ -87,6 +97,13 @@ class PushSubject:
             self.failures.clear()
         self.push, self.ask = push, ask
 
+    def asked_for(self, sync: str | None) -> None:
+        """Take the value of the sync annotation: another one makes another look due, once."""
+        if sync is not None and sync != self.sync:
+            self.look = None
+            self.settled.clear()
+        self.sync = sync
+
     def probed(self, revision: str | None) -> None:
         """Take what a probe has shown, if any: another revision than that of the last look makes another look due."""
         if revision is None or revision == self.seen:
@@ -94,6 +111,12 @@ class PushSubject:
         self.seen = revision
         if revision != self.revision:
             self.look = None
+
+    def reported(self, in_step: int, problems: Iterable[Problem]) -> None:
+        """Take what a report says."""
+        self.is_news = False
+        self.in_step = in_step
+        self.conflicts = sum(each.reason is Reason.ENTRY_CONFLICT for each in problems)
 
     def send_less(self) -> None:
         """Have the next calls carry fewer entries: one of those in the last is at fault."""

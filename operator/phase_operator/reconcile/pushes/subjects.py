@@ -81,6 +81,28 @@ class PushSubjects:
         self._users[account] += 1
         self._accounts.keep_account(account)
 
+    def forced(self, key: ObjectKey) -> str | None:
+        """Return the value of the sync annotation that the last run has answered, if any."""
+        found = self._subjects.get(key)
+        return found.forced if found is not None else None
+
+    def uses_token(self, key: ObjectKey) -> bool:
+        """Return whether a resource calls Phase with the token that it names."""
+        found = self._subjects.get(key)
+        return found is not None and found.account is not None
+
+    def in_step(self) -> int:
+        """Return how many entries have the value of their source."""
+        return sum(each.in_step for each in self._subjects.values())
+
+    def conflicts(self) -> int:
+        """Return how many entries are not pushed since somebody else has them."""
+        return sum(each.conflicts for each in self._subjects.values())
+
+    def are_settled(self) -> bool:
+        """Return whether no call is under way."""
+        return not any(map(self._errands.is_under_way, self._subjects))
+
     def withdraw(self, key: ObjectKey) -> None:
         """Drop the call that was planned for a resource, if it has not begun."""
         if key in self._subjects and not self._errands.is_under_way(key):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow.lost_calls import CLOCKS_APART, LOOKS, SENT_WITHIN
@@ -12,7 +13,6 @@ from phase_operator.core.push.desired import Desired, Wanted
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import Row, RowState
 from phase_operator.core.push.looks import Listed
-from phase_operator.core.push.problems import EntryReason
 from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Happening
 from phase_operator.core.push.verdicts import Act, Verdict, judge
@@ -187,7 +187,7 @@ def test_an_entry_that_others_keep_is_refused_with_who_it_is(there: Listed, upda
 
     assert found.act is Act.NOTHING
     assert found.problem is not None
-    assert found.problem.reason is EntryReason.CONFLICT
+    assert found.problem.reason is Reason.ENTRY_CONFLICT
     assert words in found.problem.text
     assert '"/cluster/PASSWORD"' in found.problem.text
 
@@ -230,7 +230,7 @@ def test_a_sealed_entry_is_known_by_its_id_and_never_written(want: Wanted, known
 
     assert found.act is Act.NOTHING
     assert (found.problem is None) == is_known
-    assert is_known or (found.problem is not None and found.problem.reason is EntryReason.SEALED)
+    assert is_known or (found.problem is not None and found.problem.reason is Reason.ENTRY_SEALED)
     assert replaced.act is (Act.NOTHING if is_known else Act.REPLACE)
 
 

@@ -172,6 +172,7 @@ def test_the_dashboard_has_the_rows_that_people_look_for() -> None:
         "Kubernetes",
         "Restarts of workloads",
         "Leases of dynamic secrets",
+        "Pushed entries",
         "Each PhaseSecret and source",
         "Process",
     ]

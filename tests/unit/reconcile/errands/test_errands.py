@@ -60,9 +60,10 @@ class Bench:
         self.places = Places()
         self.woken: list[ObjectKey] = []
         self.counted: list[tuple[str, str]] = []
-        self.errands = Errands(
-            self.places, HandClock(), self.woken.append, lambda *each: self.counted.append(each), quick=2
-        )
+        self.errands = Errands(self.places, HandClock(), self.woken.append, self._count, quick=2)
+
+    def _count(self, errand: Errand, result: str) -> None:
+        self.counted.append((errand.kind, result))
 
     async def make(self, error: ExpectedError | None = None, *, waits_for_others: bool = False) -> None:
         async def work(_: Callable[[], None]) -> ExpectedError | None:

@@ -1,16 +1,17 @@
 """The shell of a push: its entries at Phase, few calls, none without an announcement, none for what has not changed."""
 
+from dataclasses import replace
+
 import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.outcome import Failed, Suspended
+from phase_operator.core.outcome import Failed, PushedSource, Suspended
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import RowState
 from phase_operator.core.push.marks import Mark, with_mark
-from phase_operator.core.push.problems import EntryReason
 from phase_operator.core.refs import Kind
 from phase_operator.core.source.query import AppRef
 from support.push_api import lost
@@ -28,9 +29,7 @@ async def test_a_secret_is_pushed_and_told() -> None:
         Reason.SYNCED,
         "2 entries are in step",
     )
-    assert said(house).status()["sources"][0] | {"resourceVersion": ""} == {
-        "kind": "Secret", "name": "db", "resourceVersion": "", "entries": 2
-    }  # fmt: skip
+    assert replace(said(house).sources[0], version="") == PushedSource("Secret", "db", "", 2)
     assert house.pushed == {"post": 2}
 
 
@@ -155,12 +154,12 @@ async def test_entries_of_others_are_told_and_not_touched() -> None:
 
     assert (theirs.value, theirs.version, theirs.comment) == ("a person's", 1, "")
     assert cluster.there() == {"K0001": "v-1"}
-    assert said(house).reason is EntryReason.CONFLICT
+    assert said(house).reason is Reason.ENTRY_CONFLICT
 
     # What is told stays told, whenever it runs again: nothing is taken for settled.
     house.wake(KEY)
     await house.rest()
-    assert said(house).reason is EntryReason.CONFLICT
+    assert said(house).reason is Reason.ENTRY_CONFLICT
 
     cluster.resource(named("db", policies=Policies(UpdatePolicy.REPLACE)))
     house.wake(KEY)
@@ -183,7 +182,7 @@ async def test_two_clusters_that_want_one_entry_are_told_who_has_it() -> None:
     assert east.there() == {"SHARED": "east", "EAST": "own"}
     assert west.there() == {"WEST": "own"}
     assert said(first).ready
-    assert said(second).reason is EntryReason.CONFLICT
+    assert said(second).reason is Reason.ENTRY_CONFLICT
     assert "it is kept by east/shop/to-phase" in said(second).message
     assert [each.version for each in server.phase.living()] == [1, 1, 1]
 
@@ -284,7 +283,7 @@ async def test_half_a_batch_is_mended_after_the_last_look() -> None:
     await house.pass_time(120)
     assert len(cluster.there()) == 1
     assert house.server.calls["post"] == 1
-    assert said(house).reason is EntryReason.UNCLEAR
+    assert said(house).reason is Reason.ENTRIES_UNCLEAR
 
     await house.pass_time(60)
     assert len(cluster.there()) == 3
@@ -347,6 +346,6 @@ async def test_an_entry_that_another_cluster_took_meanwhile_stays_told() -> None
 
     for _ in range(3):
         await house.probe()
-        assert said(house).reason is EntryReason.CONFLICT
+        assert said(house).reason is Reason.ENTRY_CONFLICT
         assert "west/shop/to-phase" in said(house).message
     assert house.cluster.there() == {"K0001": "v-1"}

@@ -7,9 +7,8 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.push_sources import GeneratedKind
 from phase_operator.core.errors import Transient
-from phase_operator.core.outcome import Failed
+from phase_operator.core.outcome import Failed, Pushed
 from phase_operator.core.push.homes import Home
-from phase_operator.core.push.report import Pushed
 from phase_operator.core.push.spec import Generated, PushSpec
 from phase_operator.core.values import ObjectKey
 from support.push_api import lost

@@ -9,9 +9,9 @@ import pytest
 
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
 from phase_operator.api.v1alpha1.push_sources import GeneratedKind
+from phase_operator.core.outcome import Pushed
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import RowState
-from phase_operator.core.push.report import Pushed
 from phase_operator.core.push.spec import Generated
 from support.push_api import lost
 from support.push_house import KEY, KilledError, PushCluster, PushHouse, named, person_makes, world

@@ -4,9 +4,8 @@ import json
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.outcome import Failed
+from phase_operator.core.outcome import Failed, Pushed
 from phase_operator.core.push.ledger import RowState
-from phase_operator.core.push.report import Pushed
 from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.values import ObjectKey
 from support.canary import Canary

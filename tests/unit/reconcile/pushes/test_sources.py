@@ -10,7 +10,6 @@ from phase_operator.core.errors import Transient
 from phase_operator.core.label_selector import parse_selector
 from phase_operator.core.outcome import Failed
 from phase_operator.core.push.facts import Policies
-from phase_operator.core.push.problems import EntryReason
 from phase_operator.core.push.sources import Rule
 from phase_operator.core.push.spec import PushSpec, SpecSource
 from phase_operator.core.refs import Kind
@@ -26,7 +25,7 @@ async def test_a_source_that_comes_later_is_waited_for_without_polling() -> None
     house = PushHouse(cluster)
     await house.rest()
     assert (said(house).reason, said(house).message) == (
-        EntryReason.SOURCE_NOT_FOUND,
+        Reason.SOURCE_NOT_FOUND,
         "Secret/db is not there: what was pushed of it stays in Phase",
     )
     before = dict(house.server.calls)
@@ -59,7 +58,7 @@ async def test_a_named_source_that_goes_keeps_its_entries_until_the_spec_lets_it
     house.wake(KEY)
     await house.rest()
     assert len(cluster.there()) == 3
-    assert said(house).reason is EntryReason.SOURCE_NOT_FOUND
+    assert said(house).reason is Reason.SOURCE_NOT_FOUND
 
     cluster.resource(named("other", policies=policies))
     house.wake(KEY)
