@@ -60,15 +60,16 @@ class Settings(BaseSettings):
     )
     grant: Annotated[tuple[Grant, ...], NoDecode] = Field(
         (),
-        description="Let the PhaseSecrets of one namespace use a token or write a target in another: "
-        "from=team-a,to=shared,what=token. target+adopt: also take over, or merge into, objects of others. May be "
-        "repeated, in the variable separated by semicolons. Default: none.",
+        description="Let the resources of one namespace read or lease with a token in another, write targets there, "
+        "or push with a token there: from=team-a,to=shared,what=token, or target, or push, or token+target. "
+        "target+adopt: also take over, or merge into, objects of others; push+replace: also take over entries without "
+        "a mark. May be repeated, in the variable separated by semicolons. Default: none.",
     )
     allow_phase_host: Annotated[tuple[Host, ...], NoDecode] = Field(
         (),
         description="Allow this host of Phase only, such as https://phase.example.com or https://*.example.com; may "
-        "be repeated, in the variable separated by commas. Default: any host for a token in the PhaseSecret's own "
-        "namespace; only Phase's cloud for a token in another namespace.",
+        "be repeated, in the variable separated by commas. Default: any host for a token in the resource's own "
+        "namespace; only Phase's cloud for a token in another namespace, and for what is pushed.",
     )
     allow_impersonation_types: bool = Field(
         False,

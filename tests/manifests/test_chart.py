@@ -383,6 +383,8 @@ REFUSED = [
     Refused({"grants": [{"from": "a", "to": "b"}]}, "what", what="a grant of nothing"),
     Refused({"grants": [{"from": "a", "to": "b", "what": ["all"]}]}, "/what/0", what="a grant of what is not known"),
     Refused({"grants": [{"from": "a", "to": "b", "what": ["adopt"]}]}, "/grants/0/what", what="adopt alone"),
+    Refused({"grants": [{"from": "a", "to": "b", "what": ["push", "adopt"]}]}, "/grants/0/what", what="adopt and push"),
+    Refused({"grants": [{"from": "a", "to": "b", "what": ["replace"]}]}, "/grants/0/what", what="replace alone"),
     Refused({"grants": [{"to": "b", "what": ["token"]}]}, "/grants/0", what="a grant to nobody"),
     Refused(
         {"grants": [{"from": "a", "fromLabels": {"x": "y"}, "to": "b", "what": ["token"]}]},

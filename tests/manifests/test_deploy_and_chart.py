@@ -61,7 +61,7 @@ LEASE: Permissions = {
 NAMESPACE_LABELS: Permissions = {("", "namespaces", ()): frozenset({"list", "watch"})}
 GRANTS: list[dict[str, Any]] = [
     {"from": "team-a", "to": "shared", "what": ["token"]},
-    {"fromLabels": {"tenant": "1", "example.com/tier": "x"}, "to": "*", "what": ["token", "target"]},
+    {"fromLabels": {"tenant": "1", "example.com/tier": "x"}, "to": "*", "what": ["token", "target", "push"]},
 ]
 MONITOR: dict[str, Any] = {
     "enabled": True,
@@ -327,7 +327,9 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
 
     assert found.grant == (
         Grant("team-a", "shared", frozenset({Use.TOKEN})),
-        Grant(Labelled((("example.com/tier", "x"), ("tenant", "1"))), "*", frozenset({Use.TOKEN, Use.TARGET})),
+        Grant(
+            Labelled((("example.com/tier", "x"), ("tenant", "1"))), "*", frozenset({Use.TOKEN, Use.TARGET, Use.PUSH})
+        ),
     )
     assert [str(host) for host in found.allow_phase_host] == EVERYTHING["phase"]["allowedHosts"]
     assert found.allow_impersonation_types is True

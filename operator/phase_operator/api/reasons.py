@@ -96,7 +96,7 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.CROSS_NAMESPACE: Entry(
         "A token Secret or a target is in another namespace, and the operator has no grant for it.",
-        "Use the PhaseSecret's own namespace, or ask the operator's administrator for the grant in the message.",
+        "Use the resource's own namespace, or ask the operator's administrator for the grant in the message.",
         stalled=True,
     ),
     Reason.TOKEN_SECRET_NOT_FOUND: Entry(

@@ -1,4 +1,4 @@
-"""What a PhaseSecret may use, checked before anything is registered, read, written or counted.
+"""What a resource may use, checked before anything is registered, read, written or counted.
 
 Rule: what a spec names is only a request. `admit` alone makes an `Admitted`, and code that registers, reads or writes
 takes one as its argument.
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.access.grants import Use
 from phase_operator.core.access.tenancy import Tenancy, check_tenancy
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.source.query import Ask, ask_of
@@ -21,7 +22,7 @@ class _Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A PhaseSecret whose token, host and targets are all allowed, with what it may use."""
+    """A resource whose token, host and targets are all allowed, with what it may use."""
 
     key: ObjectKey
     ask: Ask
@@ -32,9 +33,19 @@ class Admitted:
     by: _Judgement = field(repr=False)
 
 
-def admit(tenancy: Tenancy, spec: PhaseSecretSpec, key: ObjectKey, labels: Mapping[str, str]) -> Admitted:
-    """Check all that a spec names; raise Invalid if any of it is not allowed. `labels` are those of its namespace."""
+def admit(
+    tenancy: Tenancy,
+    spec: PhaseSecretSpec,
+    key: ObjectKey,
+    labels: Mapping[str, str],
+    *,
+    token_for: Use = Use.TOKEN,
+) -> Admitted:
+    """Check all that a spec names; raise Invalid if any of it is not allowed. `labels` are those of its namespace.
+
+    `token_for` is what a grant has to allow if the token is in another namespace.
+    """
     ask = ask_of(spec, key.namespace)
     target_policies = declared_targets(spec, key.namespace)
-    check_tenancy(tenancy, ask, key, labels, target_policies)
+    check_tenancy(tenancy, ask, key, labels, target_policies, token_for=token_for)
     return Admitted(key, ask, ask.token_key, target_policies, _Judgement())

@@ -1,4 +1,4 @@
-"""Which PhaseSecrets may use another namespace than their own: the operator's settings grant it.
+"""Which resources may use another namespace than their own: the operator's settings grant it.
 
 Rule: the decision depends only on the settings and on the names and labels of namespaces, so a refusal comes before
 anything is read. A grant allows only what it names explicitly.
@@ -21,12 +21,27 @@ _EXAMPLE = "write from=team-a,to=shared,what=token"
 
 
 class Use(StrEnum):
-    """How a PhaseSecret uses another namespace: it reads a token, writes a target, or takes over foreign objects."""
+    """How a resource uses another namespace. Each use is a right of its own: none of them implies another."""
 
+    # Read Phase, and lease, with a token there.
     TOKEN = "token"
+    # Write targets there.
     TARGET = "target"
     # In addition to target: take over or merge into objects of others, by `adopt: true` or `Merge`.
     ADOPT = "adopt"
+    # Push with a token there.
+    PUSH = "push"
+    # In addition to push: take over entries that nobody's mark is on, by `updatePolicy: Replace`.
+    REPLACE = "replace"
+
+    @property
+    def granted(self) -> str:
+        """What a grant of this use says after `what=`."""
+        needed = _IN_ADDITION_TO.get(self)
+        return str(self) if needed is None else f"{needed}+{self}"
+
+
+_IN_ADDITION_TO = {Use.ADOPT: Use.TARGET, Use.REPLACE: Use.PUSH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +53,14 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """PhaseSecrets of some namespaces may use another one: `from` and `to` are a name or `*`."""
+    """The resources of some namespaces may use another one: `from` and `to` are a name or `*`."""
 
     source: str | Labelled
     to: str
     what: frozenset[Use]
 
     def covers(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Return whether the grant is for PhaseSecrets of this namespace."""
+        """Return whether the grant is for resources of this namespace."""
         match self.source:
             case Labelled(labels=wanted):
                 return all(labels.get(key) == value for key, value in wanted)
@@ -68,7 +83,7 @@ def allowed(
     *,
     home: str = "",
 ) -> bool:
-    """Return whether PhaseSecrets of one namespace may use another one in this way."""
+    """Return whether resources of one namespace may use another one in this way."""
     return from_namespace == to_namespace or any(
         what in grant.what and grant.covers(from_namespace, from_labels) and grant.reaches(to_namespace, home)
         for grant in grants
@@ -78,8 +93,8 @@ def allowed(
 def parse_grant(text: str) -> Grant:
     """Parse `from=team-a,to=shared,what=token`; raise ValueError with a sentence for the author of the setting.
 
-    `from` may be replaced by `fromLabel=KEY=VALUE`, more than once. `what` may be `token+target` or `target+adopt`;
-    `adopt` without `target` means nothing and is refused.
+    `from` may be replaced by `fromLabel=KEY=VALUE`, more than once. `what` may name several uses: `token+target`.
+    `adopt` without `target` and `replace` without `push` mean nothing and are refused.
     """
     said: dict[str, list[str]] = {"from": [], "fromLabel": [], "to": [], "what": []}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -115,10 +130,14 @@ def _namespace(text: str, name: str) -> str:
 def _uses(text: str, values: Iterable[str]) -> frozenset[Use]:
     words = "+".join(values).split("+")
     if not set(words) <= set(Use):
-        raise ValueError(f'the grant "{text}" needs "what": token, target, token+target or target+adopt')
-    if Use.ADOPT in words and Use.TARGET not in words:
-        raise ValueError(f'the grant "{text}" says adopt, which goes with target only; write what=target+adopt')
-    return frozenset(map(Use, words))
+        raise ValueError(f'the grant "{text}" needs "what": token, target, target+adopt, push, push+replace or several')
+    uses = frozenset(map(Use, words))
+    for more, needed in _IN_ADDITION_TO.items():
+        if more in uses and needed not in uses:
+            raise ValueError(
+                f'the grant "{text}" says {more}, which goes with {needed} only; write what={more.granted}'
+            )
+    return uses
 
 
 def _labels(text: str, labels: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""Refuse the namespaces, hosts and Secret types that the operator's settings do not allow a PhaseSecret.
+"""Refuse the namespaces, hosts and Secret types that the operator's settings do not allow a resource.
 
 Rule: a refusal comes before anything is read, and its message says who could allow it and how.
 """
@@ -21,10 +21,10 @@ from phase_operator.core.values import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """What the operator's settings allow beyond a PhaseSecret's own namespace."""
+    """What the operator's settings allow beyond a resource's own namespace."""
 
     grants: tuple[Grant, ...] = ()
-    # Empty: any host, for a token from the PhaseSecret's own namespace.
+    # Empty: any host, for a token from the resource's own namespace.
     hosts: tuple[Host, ...] = ()
     # The operator's own namespace.
     operator_namespace: str = ""
@@ -61,10 +61,16 @@ def keeps_token(user: ObjectKey, writer: ObjectKey, secret: ObjectKey, *, is_use
 
 
 def check_tenancy(
-    tenancy: Tenancy, ask: Ask, key: ObjectKey, labels: Mapping[str, str], targets: Iterable[TargetRef]
+    tenancy: Tenancy,
+    ask: Ask,
+    key: ObjectKey,
+    labels: Mapping[str, str],
+    targets: Iterable[TargetRef],
+    *,
+    token_for: Use = Use.TOKEN,
 ) -> None:
     """Refuse namespaces and a host that are not allowed; `labels` are those of the resource's namespace."""
-    if why := reach_refusal(tenancy, Use.TOKEN, key.namespace, labels, ask.token_key.namespace):
+    if why := reach_refusal(tenancy, token_for, key.namespace, labels, ask.token_key.namespace):
         raise Invalid(Reason.CROSS_NAMESPACE, f"token Secret {ask.token_key}: {why}")
     for target in targets:
         if why := reach_refusal(tenancy, Use.TARGET, key.namespace, labels, target.key.namespace):
@@ -74,7 +80,7 @@ def check_tenancy(
 
 
 def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[str, str], to: str) -> str | None:
-    """Return why PhaseSecrets of a namespace may not use another, and what would allow it; None if they may."""
+    """Return why resources of a namespace may not use another, and what would allow it; None if they may."""
     if to == namespace:
         return None
     if tenancy.watched and to not in tenancy.watched:
@@ -82,8 +88,8 @@ def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[st
     if allowed(tenancy.grants, use, namespace, labels, to, home=tenancy.operator_namespace):
         return None
     return (
-        f'namespace "{to}" is not the PhaseSecret\'s own, and the operator has no grant for it '
-        f"(--grant from={namespace},to={to},what={use})"
+        f'namespace "{to}" is not the resource\'s own, and the operator has no grant for this '
+        f"(--grant from={namespace},to={to},what={use.granted})"
     )
 
 

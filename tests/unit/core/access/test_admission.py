@@ -8,8 +8,10 @@ import pytest
 import phase_operator
 from phase_operator.api.reasons import Reason
 from phase_operator.core.access.admission import admit
+from phase_operator.core.access.grants import Grant, Use
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Invalid
+from phase_operator.core.values import ObjectKey
 from support.builders import KEY, TOKEN, parsed, secret_ref
 
 
@@ -28,6 +30,16 @@ def test_a_refused_target_raises_instead_of_an_admission() -> None:
         admit(Tenancy(), spec, KEY, {})
 
     assert caught.value.reason is Reason.CROSS_NAMESPACE
+
+
+def test_a_token_elsewhere_is_admitted_for_what_the_grant_says_alone() -> None:
+    reference = {"secretName": "token", "secretNamespace": "shared"}
+    spec = parsed(authentication={"serviceToken": {"serviceTokenSecretReference": reference}}, phaseHost=None)
+    tenancy = Tenancy((Grant(KEY.namespace, "shared", frozenset({Use.PUSH})),))
+
+    assert admit(tenancy, spec, KEY, {}, token_for=Use.PUSH).token == ObjectKey("shared", "token")
+    with pytest.raises(Invalid):
+        admit(tenancy, spec, KEY, {})
 
 
 def test_only_one_function_makes_admissions() -> None:

@@ -39,6 +39,7 @@ def test_without_a_grant_a_namespace_uses_itself_only(what: Use) -> None:
         pytest.param("from=shared,to=team,what=token", False, id="the other way round"),
         pytest.param("from=team,to=shared,what=target", False, id="another use"),
         pytest.param("from=team,to=shared,what=token+target", True, id="both uses"),
+        pytest.param("from=team,to=shared,what=push+replace", False, id="to push with it alone"),
         pytest.param("fromLabel=team=a,to=shared,what=token", True, id="by label"),
         pytest.param("fromLabel=team=b,to=shared,what=token", False, id="another value"),
         pytest.param("fromLabel=tier=a,to=shared,what=token", False, id="another label"),
@@ -60,6 +61,19 @@ def test_the_systems_namespaces_and_the_operators_are_granted_by_their_name_only
     assert may(f"{source},to={to},what=token", labels=labels, to=to)
 
 
+@pytest.mark.parametrize("use", list(Use))
+def test_a_grant_as_a_refusal_spells_it_allows_that_use(use: Use) -> None:
+    assert may(f"from=team,to=shared,what={use.granted}", what=use)
+
+
+@pytest.mark.parametrize("use", list(Use))
+def test_no_use_implies_another(use: Use) -> None:
+    grant = parse_grant(f"from=team,to=shared,what={use.granted}")
+
+    for other in set(Use) - grant.what:
+        assert not allowed([grant], other, "team", {}, "shared", home=HOME)
+
+
 @given(GRANTS, st.sampled_from(list(Use)), NAMES, LABELS, NAMES)
 def test_more_grants_never_take_away_and_each_stands_alone(
     grants: list[Grant], what: Use, source: str, labels: dict[str, str], to: str
@@ -76,7 +90,14 @@ def test_more_grants_never_take_away_and_each_stands_alone(
             "from=team-a,to=shared,what=token", Grant("team-a", "shared", frozenset({Use.TOKEN})), id="the usual one"
         ),
         pytest.param(" what=target , to=* , from=* ", Grant("*", "*", frozenset({Use.TARGET})), id="order and spaces"),
-        pytest.param("from=a,to=b,what=token,what=target,what=adopt", Grant("a", "b", frozenset(Use)), id="a use each"),
+        pytest.param(
+            "from=a,to=b,what=token,what=target,what=adopt,what=push,what=replace",
+            Grant("a", "b", frozenset(Use)),
+            id="a use each",
+        ),
+        pytest.param(
+            "from=a,to=b,what=push+replace", Grant("a", "b", frozenset({Use.PUSH, Use.REPLACE})), id="others' entries"
+        ),
         pytest.param(
             "from=a,to=b,what=target+adopt", Grant("a", "b", frozenset({Use.TARGET, Use.ADOPT})), id="others' objects"
         ),
@@ -107,6 +128,9 @@ def test_a_grant_is_read(text: str, grant: Grant) -> None:
         pytest.param("from=a,to=b,what=secrets", "what", id="no known use"),
         pytest.param("from=a,to=b,what=adopt", "what=target+adopt", id="others' objects and no target"),
         pytest.param("from=a,to=b,what=token+adopt", "what=target+adopt", id="others' objects and a token"),
+        pytest.param("from=a,to=b,what=replace", "what=push+replace", id="others' entries and no push"),
+        pytest.param("from=a,to=b,what=token+replace", "what=push+replace", id="others' entries and a token"),
+        pytest.param("from=a,to=b,what=push+adopt", "what=target+adopt", id="others' objects and a push"),
         pytest.param("from=A_b,to=b,what=token", '"A_b"', id="from no namespace"),
         pytest.param("from=a,to=,what=token", '""', id="to no namespace"),
         pytest.param("from=a,to=team-*,what=token", '"team-*"', id="to a pattern"),

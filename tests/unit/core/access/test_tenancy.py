@@ -7,7 +7,7 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.access.grants import parse_grant
+from phase_operator.core.access.grants import Use, parse_grant
 from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.access.tenancy import (
     Tenancy,
@@ -36,25 +36,35 @@ def to(namespace: str, **fields: Any) -> dict[str, Any]:
     return {"managedSecretReferences": [{"secretName": "shop", "secretNamespace": namespace, **fields}]}
 
 
-def check(found: Tenancy, token: ObjectKey = TOKEN, labels: dict[str, str] | None = None, **fields: Any) -> None:
-    """Check a PhaseSecret of namespace `team`."""
+def check(
+    found: Tenancy,
+    token: ObjectKey = TOKEN,
+    labels: dict[str, str] | None = None,
+    token_for: Use = Use.TOKEN,
+    **fields: Any,
+) -> None:
+    """Check a resource of namespace `team`."""
     spec = parsed(**fields)
     targets = [each.ref for each in renderings(spec, KEY.namespace, (), b"")]
     ask = replace(ask_of(spec, KEY.namespace), token_key=token, foreign=token.namespace != KEY.namespace)
-    check_tenancy(found, ask, KEY, labels or {}, targets)
+    check_tenancy(found, ask, KEY, labels or {}, targets, token_for=token_for)
 
 
 def test_the_own_namespace_needs_no_grant() -> None:
     check(tenancy(), **to("team"))
 
 
-def test_a_refused_token_names_the_grant_that_would_do() -> None:
+@pytest.mark.parametrize(
+    ("token_for", "granted"), [(Use.TOKEN, "target"), (Use.TOKEN, "push+replace"), (Use.PUSH, "token+target")]
+)
+def test_a_refused_token_names_the_grant_that_would_do(token_for: Use, granted: str) -> None:
     with pytest.raises(Invalid) as caught:
-        check(tenancy("from=team,to=shared,what=target"), SHARED, phaseHost=CLOUD)
+        check(tenancy(f"from=team,to=shared,what={granted}"), SHARED, token_for=token_for, phaseHost=CLOUD)
 
     assert caught.value.reason is Reason.CROSS_NAMESPACE
     assert "shared/token" in caught.value.message
-    check(tenancy(caught.value.message.split("--grant ")[1].rstrip(")")), SHARED, phaseHost=CLOUD)
+    found = tenancy(caught.value.message.split("--grant ")[1].rstrip(")"))
+    check(found, SHARED, token_for=token_for, phaseHost=CLOUD)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
+from phase_operator.core.access.grants import parse_grant
 from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Transient, Waiting
@@ -20,6 +21,11 @@ from support.lease_house import KEY, TARGET, UID, LeaseHouse, dynamic_secret
 LOST = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be asked: the connection breaks")
 AWAY = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be reached", had_no_effect=True)
 OUTAGE = Transient(Reason.KUBERNETES_UNAVAILABLE, "the API server does not answer")
+TOKEN_ELSEWHERE = {
+    "authentication": {
+        "serviceToken": {"serviceTokenSecretReference": {"secretName": "t", "secretNamespace": "another"}}
+    }
+}
 
 
 async def served(house: LeaseHouse, **fields: Any) -> str:
@@ -559,19 +565,18 @@ class TestNeighbours:
             pytest.param(Tenancy(hosts=(parse_host("https://allowed.example"),)), {}, id="a host that is not allowed"),
             pytest.param(
                 Tenancy(),
-                {
-                    "authentication": {
-                        "serviceToken": {
-                            "serviceTokenSecretReference": {"secretName": "t", "secretNamespace": "another"}
-                        }
-                    }
-                },
+                TOKEN_ELSEWHERE,
                 id="a token of another namespace",
             ),
             pytest.param(
                 Tenancy(),
                 {"managedSecretReferences": [{"secretName": "x", "secretNamespace": "another"}]},
                 id="a target in another namespace",
+            ),
+            pytest.param(
+                Tenancy(grants=(parse_grant("from=team,to=another,what=push+replace"),)),
+                TOKEN_ELSEWHERE,
+                id="a token that is granted to push with",
             ),
         ],
     )

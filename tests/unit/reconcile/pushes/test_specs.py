@@ -1,12 +1,13 @@
-"""Who may push where: only to hosts that an administrator allows, with a token of the same namespace."""
+"""Who may push where: to hosts that an administrator allows, with a token of the same namespace or by a grant."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.access.grants import Grant, Use
+from phase_operator.core.access.grants import parse_grant
 from phase_operator.core.access.hosts import parse_hosts
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Invalid, Waiting
@@ -17,6 +18,8 @@ from support.fakes import Loop
 
 KEY = ObjectKey("shop", "to-phase", names.KIND_PHASE_PUSH_SECRET)
 TOKEN = ObjectKey("shop", "phase-token")
+FOREIGN = ObjectKey("team", TOKEN.name)
+OWN_HOST = "https://phase.example"
 
 
 def token_in(namespace: str | None = None) -> dict[str, Any]:
@@ -24,19 +27,25 @@ def token_in(namespace: str | None = None) -> dict[str, Any]:
     return {"serviceToken": {"serviceTokenSecretReference": place}}
 
 
-def resource(**fields: Any) -> Resource:
+def resource(life: Lifecycle = Lifecycle.NO_FINALIZER, /, **fields: Any) -> Resource:
     spec = {"phaseApp": "shop", "authentication": token_in(), "sources": [{"secretName": "db"}]} | fields
-    return Resource(KEY, "uid", 1, None, spec, {}, Lifecycle.NO_FINALIZER)
+    return Resource(KEY, "uid", 1, None, spec, {}, life)
 
 
-def specs(tenancy: Tenancy | None = None) -> tuple[PushSpecs, Loop]:
+def granted(*grants: str, hosts: str = "") -> Tenancy:
+    return Tenancy(tuple(map(parse_grant, grants)), parse_hosts(hosts) if hosts else (), operator_namespace="ops")
+
+
+def specs(
+    tenancy: Tenancy | None = None, labels: Mapping[str, Mapping[str, str]] | None = None
+) -> tuple[PushSpecs, Loop]:
     loop = Loop()
     made = PushSpecs(
         registration=loop.parts.registration,
         tokens=loop.tokens,
         phase=loop.phase,
         tenancy=tenancy or Tenancy(),
-        labels_of=lambda _: {},
+        labels_of=lambda namespace: (labels or {}).get(namespace, {}),
     )
     return made, loop
 
@@ -80,14 +89,98 @@ def test_values_go_only_to_hosts_that_are_allowed(hosts: str, host: str | None, 
     assert TOKEN not in loop.admissions.tokens
 
 
-def test_nobody_pushes_with_a_token_of_another_namespace() -> None:
-    made, loop = specs(Tenancy(operator_namespace="shop"))
+@pytest.mark.parametrize(
+    "grants",
+    [
+        pytest.param((), id="none"),
+        pytest.param(("from=shop,to=team,what=token+target+adopt",), id="to read with it"),
+        pytest.param(("from=shop,to=other,what=push",), id="to push with that of another"),
+        pytest.param(("from=team,to=shop,what=push",), id="the other way round"),
+        pytest.param(("fromLabel=tenant=shop,to=team,what=push",), id="for a label that is not there"),
+    ],
+)
+def test_a_token_of_another_namespace_needs_a_grant_to_push(grants: tuple[str, ...]) -> None:
+    made, loop = specs(granted(*grants), {"team": {"tenant": "shop"}})
+    asked = resource(authentication=token_in("team"))
 
     with pytest.raises(Invalid) as raised:
-        made.read(resource(authentication=token_in("team")))
+        made.read(asked)
 
     assert raised.value.reason is Reason.CROSS_NAMESPACE
     assert not list(loop.admissions.tokens.things())
+    specs(granted(raised.value.message.split("--grant ")[1].rstrip(")")))[0].read(asked)
+
+
+async def test_a_grant_to_push_gives_the_token_of_another_namespace() -> None:
+    labels: dict[str, dict[str, str]] = {"shop": {"tenant": "shop"}}
+    made, loop = specs(granted("fromLabel=tenant=shop,to=team,what=push"), labels)
+    loop.cluster.tokens[FOREIGN] = "token-text"
+    asked = resource(authentication=token_in("team"))
+
+    asker = await made.asker(asked, made.read(asked))
+
+    assert asker.account is not None
+    assert FOREIGN in loop.admissions.tokens
+    labels["shop"] = {}
+    with pytest.raises(Invalid):
+        made.read(asked)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "is_allowed"),
+    [
+        ("", None, True),
+        ("", OWN_HOST, False),
+        (OWN_HOST, OWN_HOST, True),
+        (OWN_HOST, None, False),
+    ],
+)
+def test_a_token_of_another_namespace_goes_only_to_hosts_that_are_allowed(
+    hosts: str, host: str | None, is_allowed: bool
+) -> None:
+    made, loop = specs(granted("from=shop,to=team,what=push", hosts=hosts))
+    asked = resource(authentication=token_in("team"), **({"phaseHost": host} if host else {}))
+
+    if is_allowed:
+        made.read(asked)
+        return
+    with pytest.raises(Invalid) as raised:
+        made.read(asked)
+    assert raised.value.reason is Reason.HOST_REFUSED
+    assert not list(loop.admissions.tokens.things())
+
+
+async def test_the_annotation_of_a_token_secret_limits_where_others_push_with_it() -> None:
+    made, loop = specs(granted("from=shop,to=team,what=push", hosts=OWN_HOST))
+    loop.cluster.tokens[FOREIGN] = "token-text"
+    loop.cluster.token_hosts[FOREIGN] = "https://other.example"
+    asked = resource(authentication=token_in("team"), phaseHost=OWN_HOST)
+
+    asker = await made.asker(asked, made.read(asked))
+
+    assert asker.account is None
+    assert asker.error is not None
+    assert asker.error.reason is Reason.HOST_REFUSED
+
+
+def test_entries_without_a_mark_are_taken_over_with_a_foreign_token_only_by_a_grant() -> None:
+    """Else whoever may use a shared account could overwrite all that people made in Phase."""
+    asked = resource(authentication=token_in("team"), updatePolicy="Replace")
+    for others in ((), ("from=shop,to=team,what=target+adopt",)):
+        made, loop = specs(granted("from=shop,to=team,what=push", *others))
+        with pytest.raises(Invalid, match="updatePolicy") as raised:
+            made.read(asked)
+        assert raised.value.reason is Reason.CROSS_NAMESPACE
+        assert not list(loop.admissions.tokens.things())
+
+    specs(granted(raised.value.message.split("--grant ")[1].rstrip(")")))[0].read(asked)
+    specs()[0].read(resource(updatePolicy="Replace"))
+
+
+def test_a_deletion_needs_no_grant_to_take_over() -> None:
+    made, _ = specs(granted("from=shop,to=team,what=push"))
+
+    made.read(resource(Lifecycle.DELETING, authentication=token_in("team"), updatePolicy="Replace"))
 
 
 @pytest.mark.parametrize(
@@ -105,13 +198,6 @@ def test_the_secret_of_its_own_token_is_no_source_and_no_home(fields: dict[str, 
         made.read(resource(**fields, authentication=token_in(KEY.namespace)))
 
     assert TOKEN not in loop.admissions.tokens
-
-
-def test_a_grant_to_read_with_a_token_is_none_to_push() -> None:
-    made, _ = specs(Tenancy(grants=(Grant("shop", "team", frozenset({Use.TOKEN})),), operator_namespace="ops"))
-
-    with pytest.raises(Invalid, match="and not to push"):
-        made.read(resource(authentication=token_in("team")))
 
 
 async def test_a_missing_token_is_an_error_and_no_exception() -> None:

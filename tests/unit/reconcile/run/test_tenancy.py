@@ -77,6 +77,15 @@ async def test_a_granted_token_is_read_and_used() -> None:
         assert loop.cluster.token_reads == [SHARED]
 
 
+async def test_a_token_that_is_granted_to_push_with_is_not_read_with() -> None:
+    async with loop_with("from=team,to=shared,what=push+replace", hosts=(PHASE,)) as loop:
+        await loop.show(phase_secret(**token_in("shared")))
+
+        assert loop.reason == Reason.CROSS_NAMESPACE
+        assert "what=token" in loop.condition()["message"]
+        assert untouched(loop)
+
+
 async def test_a_granted_target_is_written_marked_and_mended() -> None:
     place = secret_ref("shop", "shared")
     async with loop_with("from=team,to=shared,what=target") as loop:
