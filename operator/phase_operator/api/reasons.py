@@ -131,9 +131,11 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.APP_ENCRYPTED: Entry(
-        "The app is end-to-end encrypted, and the token has no keys to decrypt it with: it is a REST token.",
+        "The app is end-to-end encrypted, and the token has no keys to decrypt it with: it is a REST token. Or a "
+        "PhasePushSecret names the app, and entries of such apps are not pushed, with any token.",
         "Store the full token (pss_service:...) under the key `token`, or enable SSE (server-side encryption) for the "
-        "app in Phase's Console: the app's Settings, under Encryption. The operator notices either by itself.",
+        "app in Phase's Console: the app's Settings, under Encryption. The operator notices either by itself. For a "
+        "PhasePushSecret, only SSE helps, or another app that has it.",
         stalled=True,
     ),
     Reason.ENVIRONMENT_NOT_FOUND: Entry(
@@ -315,8 +317,10 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.SOURCE_NOT_FOUND: Entry(
-        "A Secret or ConfigMap that the spec names does not exist. What was pushed of it stays in Phase.",
-        "Create it, or take it out of spec.sources; the operator notices either.",
+        "A Secret or ConfigMap that the spec names does not exist. What was pushed of it stays in Phase. Or the Secret "
+        "of generateInto lacks a value that Phase has: that stays in Phase too, and no other one is made.",
+        "Create it, or take it out of spec.sources; the operator notices either. docs/push.md says how a generated "
+        "value is brought back, or made anew.",
         stalled=True,
     ),
     Reason.ENTRY_CONFLICT: Entry(

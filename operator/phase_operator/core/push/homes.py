@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.api.reasons import Reason
 from phase_operator.core.push.facts import Facts
 from phase_operator.core.push.generated import Origin, origin
 from phase_operator.core.push.ledger import Ledger, RowState
@@ -18,7 +19,9 @@ from phase_operator.core.push.looks import Look
 from phase_operator.core.push.machine import FRESH
 from phase_operator.core.push.marks import Mark, holder
 from phase_operator.core.push.places import EntryPlace, entry_key
+from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.spec import Generated, PushSpec
+from phase_operator.core.text import listing
 from phase_operator.core.values import ObjectKey, SecretValue
 
 # The label of such a Secret.
@@ -44,6 +47,8 @@ class HomePlan:
 
     # Those to be made now.
     made: tuple[Generated, ...] = ()
+    # Those of which only Phase has the value.
+    lost: tuple[Generated, ...] = ()
     # Entries that stay as they are: Phase has the only value, or nobody knows yet whether it has one.
     held: frozenset[EntryPlace] = frozenset()
     # Whether only a new look at Phase can tell.
@@ -56,6 +61,7 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
     look = facts.look if facts.look is not None and facts.look.of == facts.at else None
     is_old = look is None or now - look.at > FRESH
     made: list[Generated] = []
+    lost: list[Generated] = []
     held: set[EntryPlace] = set()
     needs_look = False
     for each in spec.generated:
@@ -70,11 +76,22 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
             case Origin.MADE:
                 made.append(each)
             case Origin.PHASE:
+                lost.append(each)
                 held |= places
             case Origin.UNKNOWN:
                 held |= places
                 needs_look |= is_old
-    return HomePlan(tuple(made), frozenset(held), needs_look)
+    return HomePlan(tuple(made), tuple(lost), frozenset(held), needs_look)
+
+
+def lost_problems(plan: HomePlan, home: str) -> tuple[Problem, ...]:
+    """Return what a person has to know: values never travel back, so the Secret of this name does not get them."""
+    if not plan.lost:
+        return ()
+    keys = listing(sorted(each.key for each in plan.lost))
+    advice = "bring them back, or delete them in Phase to have others made"
+    text = f"Secret/{home} lacks values that Phase has: {keys}; {advice}"
+    return (Problem(Reason.SOURCE_NOT_FOUND, text),)
 
 
 def places_of(generated: Generated, root: str) -> frozenset[EntryPlace]:

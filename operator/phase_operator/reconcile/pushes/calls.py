@@ -112,7 +112,7 @@ class PushCalls:
         directory = Directory(apps)
         found = directory.pick(name)
         if directory.is_encrypted(found):
-            raise Waiting(Reason.APP_ENCRYPTED, _encrypted(name))
+            raise _encrypted(f'app "{name}"')
         subject.app_id = found.lower()
 
     async def _look(self, subject: PushSubject, caller: PushCaller, at: PushPlace, go_on: Go) -> None:
@@ -129,9 +129,12 @@ class PushCalls:
             found_now = await self._api.look(caller.credential, at, now, memory)
             subject.look = replace(found_now, memory=memory)
             subject.revision = by_name(found)[at.environment].revision
-        except Waiting:
+        except Waiting as error:
             # The app that had the name may be another one by now.
             subject.app_id = ""
+            if error.reason is Reason.APP_ENCRYPTED:
+                # Another token, which is what the error advises, helps those who read.
+                raise _encrypted(f'app id "{at.app_id}"') from None
             raise
 
     async def _post(self, subject: PushSubject, caller: PushCaller, step: Post, _: Go) -> None:
@@ -176,5 +179,6 @@ class PushCalls:
         self._cluster.record_event(subject.key, subject.uid, [report.written_event(places, verb)])
 
 
-def _encrypted(name: str) -> str:
-    return f'app "{name}" is end-to-end encrypted, and entries of such apps are not pushed; use an app with SSE'
+def _encrypted(app: str) -> Waiting:
+    why = f"{app} is end-to-end encrypted, and entries of such apps are not pushed"
+    return Waiting(Reason.APP_ENCRYPTED, f"{why}; enable SSE for it, or use an app that has it")

@@ -99,10 +99,12 @@ async def test_an_edit_in_phase_is_undone_after_the_next_probe() -> None:
     house.wake(KEY)
     await house.rest()
     assert house.cluster.there()["K0000"] == "a person's"
+    house.server.calls.clear()
     await house.probe()
 
     assert house.cluster.there()["K0000"] == "v-0"
     assert said(house).ready
+    assert house.server.calls == {"environments": 2, "look": 2, "put": 1}
 
 
 async def test_an_old_probe_makes_no_second_look() -> None:
@@ -233,6 +235,27 @@ async def test_an_encrypted_app_is_refused_by_name() -> None:
     assert isinstance(found, Failed)
     assert found.reason is Reason.APP_ENCRYPTED
     assert house.server.calls == {"apps": 1}
+
+
+@pytest.mark.parametrize("call", ["environments", "look"])
+async def test_an_encrypted_app_that_is_named_by_its_id_is_refused_with_what_helps_a_push(call: str) -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(1))
+    cluster.resource(named("db"))
+    told = "Phase answers 400: SSE is not enabled for this App; store the full token"
+    cluster.server.refused[call] = [Waiting(Reason.APP_ENCRYPTED, told, had_no_effect=True)]
+    house = PushHouse(cluster)
+    await house.rest()
+
+    found = house.outcomes[KEY]
+    assert isinstance(found, Failed)
+    assert found.reason is Reason.APP_ENCRYPTED
+    assert found.message == (
+        'app id "app" is end-to-end encrypted, and entries of such apps are not pushed; enable SSE for it, or use an '
+        "app that has it"
+    )
+    await house.pass_time(30)
+    assert said(house).ready
 
 
 async def test_refused_calls_are_spaced_and_announce_nothing_meanwhile() -> None:

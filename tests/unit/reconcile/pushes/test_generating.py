@@ -12,7 +12,7 @@ from phase_operator.core.push.homes import Home
 from phase_operator.core.push.spec import Generated, PushSpec
 from phase_operator.core.values import ObjectKey
 from support.push_api import lost
-from support.push_house import KEY, PushCluster, PushHouse, named, world
+from support.push_house import KEY, PushCluster, PushHouse, named, said, world
 
 HOME = ObjectKey("shop", "made")
 
@@ -105,7 +105,7 @@ async def test_a_word_rotates_one_value_once() -> None:
 
 
 async def test_a_value_that_only_phase_has_is_kept_there() -> None:
-    """The cluster lost its Secret: what is in use is at Phase, and neither changed nor deleted."""
+    """The cluster lost its Secret: what is in use is at Phase, neither changed nor deleted, and a person is told."""
     _, [cluster] = world()
     cluster.resource(spec())
     await PushHouse(cluster).rest()
@@ -118,8 +118,54 @@ async def test_a_value_that_only_phase_has_is_kept_there() -> None:
         await house.rest()
         await house.probe()
 
+        found = house.outcomes[KEY]
+        assert isinstance(found, Pushed)
+        assert (found.ready, found.reason, found.in_step) == (False, Reason.SOURCE_NOT_FOUND, 1)
+        assert found.message == (
+            'Secret/made lacks values that Phase has: "SESSION"; bring them back, or delete them in Phase to have '
+            "others made"
+        )
+
     assert HOME not in cluster.stock.homes
     assert (entry.value, entry.version, entry.is_deleted) == (value, 1, False)
+
+
+async def test_a_value_that_a_person_brings_back_is_pushed_and_stays_the_same() -> None:
+    _, [cluster] = world()
+    cluster.resource(spec())
+    house = PushHouse(cluster)
+    await house.rest()
+    [value] = cluster.there().values()
+    lost_home = cluster.stock.homes.pop(HOME)
+    house.wake(KEY)
+    await house.rest()
+
+    # As somebody makes it by hand: it remembers no word.
+    cluster.stock.homes[HOME] = Home(lost_home.owner, "uid-2", "1", {"SESSION": value.encode()})
+    house.wake(KEY)
+    await house.rest()
+
+    assert kept(cluster) == cluster.there() == {"SESSION": value}
+    assert said(house).ready
+
+
+async def test_another_value_is_made_for_a_lost_one_when_somebody_deletes_its_entry() -> None:
+    _, [cluster] = world()
+    cluster.resource(spec(password(rotate="2026-11")))
+    house = PushHouse(cluster)
+    await house.rest()
+    [entry] = cluster.server.phase.living()
+    cluster.stock.homes.clear()
+    cluster.resource(spec(password(rotate="2026-12")))
+    house.wake(KEY)
+    await house.rest()
+    assert HOME not in cluster.stock.homes
+
+    cluster.server.phase.delete(entry)
+    await house.probe()
+
+    assert kept(cluster) == cluster.there() != {"SESSION": entry.value}
+    assert said(house).ready
 
 
 async def test_a_value_is_not_made_while_nobody_knows_whether_phase_has_one() -> None:
@@ -229,6 +275,8 @@ async def test_a_rebuilt_cluster_with_a_name_finds_what_it_made() -> None:
     house = PushHouse(rebuilt)
     await house.rest()
     await house.pass_time(400)
+
+    assert said(house).reason is Reason.SOURCE_NOT_FOUND
 
     assert HOME not in rebuilt.stock.homes
     assert [each.id for each in server.phase.living()] == [entry.id]
