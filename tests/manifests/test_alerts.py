@@ -124,8 +124,8 @@ FIRING: Cases = {
         },
         silent_at=(5, 21, 23),
         fires_at=24,
-        description="PhaseSecrets and PhaseDynamicSecrets of the Phase operator in phase-system that are not ready: 2. "
-        "`kubectl get phase -A` shows which, and the reason.",
+        description="Resources of the Phase operator in phase-system that are not ready: 2. `kubectl get phase -A` "
+        "shows which, and the reason.",
     ),
     "answers take nearly all of their memory": Case(
         "PhaseOperatorAnswersFillMemory",
@@ -287,6 +287,23 @@ FIRING: Cases = {
         description="10 leases whose answers were lost were found at Phase and revoked in the last hour by the Phase "
         "operator in phase-system.",
     ),
+    "another cluster has two entries": Case(
+        "PhaseOperatorPushConflicts",
+        {of("push_conflicts"): "0x5 2x60", of("push_conflicts", "b"): "0x65", of("push_entries"): "9x65"},
+        silent_at=(5, 35),
+        fires_at=36,
+        description="Entries of Phase that PhasePushSecrets of the Phase operator in phase-system want and somebody "
+        "else has: 2. Whoever reads them gets another value than the cluster's.",
+    ),
+    "the account may not write": Case(
+        "PhaseOperatorPushesFail",
+        # As one resource tries: the pauses double from 5 s to five minutes.
+        {of("push_calls_total", kind="post", result="AccessDenied"): "0 4 5 6x3 7x3 8x5 9x5 10x5 11x5 12x5 13x5 14x20"},
+        silent_at=(1, 30),
+        fires_at=32,
+        description="2 calls that write entries failed in the last 15 minutes for the Phase operator in phase-system. "
+        "Phase has what the cluster had before.",
+    ),
 }
 SILENT: Cases = {
     "a probe that fails for some minutes": Case(
@@ -446,6 +463,24 @@ SILENT: Cases = {
     ),
     "a pod is killed while it asks": Case(
         "PhaseOperatorLeaseOrphans", {of("lease_orphans_total"): "0x5 3x85"}, (6, 60)
+    ),
+    "entries move from one resource to another": Case(
+        "PhaseOperatorPushConflicts", {of("push_conflicts"): "0x5 9x3 0x60"}, (6, 8, 36, 60)
+    ),
+    "all entries are in step": Case("PhaseOperatorPushConflicts", {of("push_entries"): "900x60"}, (31, 60)),
+    "entries are pushed, and Phase was away for ten minutes": Case(
+        "PhaseOperatorPushesFail",
+        {
+            of("push_calls_total", kind="put", result="ok"): "0+5x120",
+            of("push_calls_total", kind="put", result="PhaseUnavailable"): "0x5 4 5 6x3 7x3 8x110",
+            of("push_calls_total", kind="look", result="PhaseUnavailable"): "0+1x120",
+        },
+        (10, 20, 36, 45, 60, 120),
+    ),
+    "one write in an hour fails": Case(
+        "PhaseOperatorPushesFail",
+        {of("push_calls_total", kind="post", result="PhaseUnavailable"): "0x5 1x59 2x59 3x59"},
+        (6, 40, 70, 100, 160),
     ),
 }
 
