@@ -210,8 +210,8 @@ class Settings(BaseSettings):
         24.0,
         ge=0,
         le=600,
-        description="Seconds after SIGTERM in which calls that make a lease may end and be recorded, while all else "
-        "goes on; those of runs begin then.",
+        description="Seconds after SIGTERM in which calls that make a lease or push entries may end and be recorded, "
+        "while all else goes on; those of runs begin then.",
     )
 
     @field_validator("namespace", mode="before")

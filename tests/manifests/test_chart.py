@@ -409,6 +409,9 @@ REFUSED = [
     Refused({"leases": {"errandWorkers": 65}}, "/leases/errandWorkers", what="more errands than workers may do"),
     Refused({"leases": {"perMinute": 0}}, "/leases/perMinute", what="no lease at all"),
     Refused({"leases": {"removalSeconds": 9}}, "/leases/removalSeconds", what="no time to give leases back"),
+    Refused({"push": True}, "/push", what="push that is no section"),
+    Refused({"push": {"clusterName": "West 1"}}, "/push/clusterName", what="a name of a cluster that is no name"),
+    Refused({"push": {"clusterName": "a" * 64}}, "/push/clusterName", what="a name of a cluster that is too long"),
     Refused({"restarts": {"settleSeconds": -1}}, "settleSeconds", what="a wait that is over before it begins"),
     Refused({"phase": {"allowedHosts": ["phase.example"]}}, "/allowedHosts/0", what="a host without scheme"),
     Refused(
@@ -434,6 +437,11 @@ REFUSED = [
         {"extraEnv": [{"name": "PHASE_OPERATOR_GRANT", "value": "x"}]},
         "extraEnv: PHASE_OPERATOR_GRANT comes from the value grants",
         what="a variable that is a value",
+    ),
+    Refused(
+        {"extraEnv": [{"name": "PHASE_OPERATOR_PUSH", "value": "true"}]},
+        "extraEnv: PHASE_OPERATOR_PUSH comes from the value push.enabled",
+        what="a variable that is a value, while the value is not set",
     ),
     Refused(
         {"extraEnv": [{"name": "PHASE_OPERATOR_HEALTH_PORT", "value": "1"}]},
@@ -540,6 +548,13 @@ def check_refusal(run: Run, refused: Refused) -> None:
         pytest.param(
             {"metrics": {"podMonitor": {"enabled": True}}}, "no PodMonitor was made", id="a kind that is not known"
         ),
+        pytest.param({"push": {"enabled": True}}, "at Phase's cloud", id="push to Phase's cloud"),
+        pytest.param(
+            {"push": {"enabled": True}, "phase": {"allowedHosts": ["https://phase.example"]}},
+            "at https://phase.example",
+            id="push to a Phase of one's own",
+        ),
+        pytest.param({"push": {"enabled": True}}, "push.clusterName is not set", id="a cluster without a name"),
     ],
 )
 def test_the_notes_warn(values: dict[str, Any], warning: str, notes: Notes) -> None:

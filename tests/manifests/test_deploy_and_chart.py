@@ -101,6 +101,7 @@ EVERYTHING: dict[str, Any] = {
     "allowImpersonationTypes": True,
     "restarts": {"settleSeconds": 2.5, "atOnce": 10000},
     "leases": {"errandWorkers": 64, "perMinute": 10000, "removalSeconds": 12.5, "drainSeconds": 45.5},
+    "push": {"enabled": True, "clusterName": "west-1"},
     "phase": {
         "caFile": {"secret": "phase-ca", "key": "bundle.pem"},
         "allowedHosts": ["https://phase.example.com", "https://*.phase.example.com:8443", "http://[::1]:8000"],
@@ -176,6 +177,7 @@ VALUES = [
         id="accounts and roles of one's own",
     ),
     pytest.param({"restarts": {"enabled": False}}, id="no restarts"),
+    pytest.param({"push": {"enabled": True}}, id="push"),
     pytest.param({"replicas": 1, "leaderElection": {"enabled": False}}, id="alone and without a Lease"),
     pytest.param({"replicas": 0}, id="no replica"),
     pytest.param({"metrics": {"podMonitor": MONITOR}}, id="a PodMonitor"),
@@ -290,6 +292,51 @@ def test_the_component_against_restarts_changes_nothing_else(
     assert len(ours) == len(overlays["cluster-wide"])
 
 
+@pytest.mark.parametrize("mode", ["cluster-wide", "namespaced"])
+def test_the_component_for_push_sets_the_variable_and_changes_nothing_else(
+    mode: str, overlay_with: Render, overlays: dict[str, list[Object]]
+) -> None:
+    ours = overlay_with({"resources": [f"../{mode}"], "components": ["../../push"]})
+
+    assert environment(ours) == environment(overlays[mode]) | {"PHASE_OPERATOR_PUSH": "true"}
+    assert settings.load({"push": "true"}).push is True
+    changed = [(each["kind"], each["metadata"]["name"]) for each in ours if each not in overlays[mode]]
+    assert changed == [("Deployment", "phase-operator")]
+    assert len(ours) == len(overlays[mode])
+
+
+def test_push_is_off_by_default_and_has_no_rights_of_its_own(
+    overlays: dict[str, list[Object]], render_chart: Render
+) -> None:
+    off, on = render_chart(), render_chart({"push": {"enabled": True}})
+    named_only = render_chart({"push": {"clusterName": "west-1"}})
+
+    for objects in (*overlays.values(), off, named_only):
+        assert not environment(objects).keys() & {"PHASE_OPERATOR_PUSH", "PHASE_OPERATOR_CLUSTER_NAME"}
+    assert environment(on) == environment(off) | {"PHASE_OPERATOR_PUSH": "true"}
+    assert roles_of(on) == roles_of(off)
+
+
+def test_the_sample_of_push_in_deploy_works(overlay_with: Render) -> None:
+    """The overlay of the page, which stands beside deploy/ there."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "deploy/README.md").read_text(), re.DOTALL | re.MULTILINE)
+    [sample] = [block for block in blocks if "deploy/push" in block]
+
+    objects = overlay_with(documents.load(sample.replace("../deploy/overlays/", "../").replace("../deploy/", "../../")))
+
+    variables = environment(objects)
+    assert variables["PHASE_OPERATOR_PUSH"] == "true"
+    found = settings.load(
+        {
+            "cluster_name": variables["PHASE_OPERATOR_CLUSTER_NAME"],
+            "allow_phase_host": (variables["PHASE_OPERATOR_ALLOW_PHASE_HOST"],),
+        }
+    )
+    assert found.cluster_name
+    assert found.allow_phase_host
+    assert "'generated'" in str(one(objects, "ValidatingAdmissionPolicy"))
+
+
 def test_namespaces_are_seen_only_if_a_grant_goes_by_their_labels(render_chart: Render) -> None:
     role = "phase-operator-namespace-labels"
     component = load((ROOT / "deploy/namespace-labels/rbac.yaml").read_text())
@@ -319,6 +366,8 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
             "removal_seconds": variables["PHASE_OPERATOR_REMOVAL_SECONDS"],
             "lease_drain_seconds": variables["PHASE_OPERATOR_LEASE_DRAIN_SECONDS"],
             "drain_seconds": variables["PHASE_OPERATOR_DRAIN_SECONDS"],
+            "push": variables["PHASE_OPERATOR_PUSH"],
+            "cluster_name": variables["PHASE_OPERATOR_CLUSTER_NAME"],
             "leader_elect": variables["PHASE_OPERATOR_LEADER_ELECT"],
             "lease_name": variables["PHASE_OPERATOR_LEASE_NAME"],
             "lease_seconds": variables["PHASE_OPERATOR_LEASE_SECONDS"],
@@ -337,6 +386,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
     assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
     assert (found.errand_workers, found.leases_per_minute, found.removal_seconds) == (64, 10000, 12.5)
     assert (found.lease_drain_seconds, found.drain_seconds) == (45.5, 6.5)
+    assert (found.push, found.cluster_name) == (True, "west-1")
     assert (found.leader_elect, found.lease_name, found.lease_seconds) == (True, "phs", 30)
 
 
@@ -366,6 +416,9 @@ def test_the_chart_has_the_settings_own_defaults(render_chart: Render) -> None:
     assert float(variables["PHASE_OPERATOR_REMOVAL_SECONDS"]) == defaults.removal_seconds
     assert float(variables["PHASE_OPERATOR_LEASE_DRAIN_SECONDS"]) == defaults.lease_drain_seconds
     assert float(variables["PHASE_OPERATOR_DRAIN_SECONDS"]) == defaults.drain_seconds
+
+    assert not variables.keys() & {"PHASE_OPERATOR_PUSH", "PHASE_OPERATOR_CLUSTER_NAME"}
+    assert (defaults.push, defaults.cluster_name) == (False, "")
 
 
 def test_the_sample_of_grants_in_deploy_works(overlay_with: Render) -> None:

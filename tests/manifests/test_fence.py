@@ -77,6 +77,20 @@ def test_types_that_impersonate_are_let_through_where_they_are_allowed(fenced: R
     assert len(specs(ours)[0]["validations"]) == len(specs(fenced())[0]["validations"]) - 1
 
 
+def test_the_secret_of_generated_values_is_let_through_with_push_only(fenced: Render, render_chart: Render) -> None:
+    ours = fenced(components=["../../fence", "../../push"])
+    chart = render_chart(FENCE | {"push": {"enabled": True}})
+    before, after = (str(specs(each)) for each in (fenced(), ours))
+
+    assert specs(ours) == specs(chart)
+    assert after.replace(f", '{names.LABEL_GENERATED_VALUE}'", "") == before != after
+
+
+def test_a_fence_after_push_stays_closed(fenced: Render) -> None:
+    """Components are taken in one after the other; the wrong order refuses, and opens nothing."""
+    assert specs(fenced(components=["../../push", "../../fence"])) == specs(fenced())
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -94,13 +108,22 @@ def test_the_fence_is_about_the_account_that_runs_the_pod(values: dict[str, Any]
     assert one(objects, BINDING)["spec"]["policyName"] == one(objects, POLICY)["metadata"]["name"]
 
 
-def test_the_fence_speaks_of_what_the_operator_writes(render_chart: Render) -> None:
-    policy = one(render_chart(FENCE), POLICY)["spec"]
+@pytest.mark.parametrize(
+    ("values", "more"),
+    [
+        pytest.param({}, set(), id="defaults"),
+        pytest.param({"push": {"enabled": True}}, {names.LABEL_GENERATED_VALUE}, id="push"),
+    ],
+)
+def test_the_fence_speaks_of_what_the_operator_writes(
+    values: dict[str, Any], more: set[str], render_chart: Render
+) -> None:
+    policy = one(render_chart(FENCE | values), POLICY)["spec"]
     texts = {each["name"]: each["expression"] for each in policy["variables"]}
     system, _, types = (each["expression"] for each in policy["validations"])
 
-    values = {names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE}
-    assert words(texts["isLabelled"]) == {names.LABEL_TARGET, *values, ""}
+    labels = {names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE} | more
+    assert words(texts["isLabelled"]) == {names.LABEL_TARGET, *labels, ""}
     assert words(texts["isMarked"]) == {names.ANNOTATION_OWNER, names.MERGE_ANNOTATION_PREFIX}
     assert words(texts["isDigestKey"]) == {"secrets", "phase-system", names.DIGEST_KEY_SECRET, ""}
     assert words(types) == {str(each) for each in IMPERSONATION} | {""}
@@ -116,6 +139,7 @@ def words(expression: str) -> set[str]:
 def test_the_fence_is_valid(version: str, fenced: Render, render_chart: Render) -> None:
     validate(fenced(), version)
     validate(render_chart(FENCE, kubernetes=version), version)
+    validate(fenced(components=["../../fence", "../../push"]), version)
 
 
 @pytest.mark.parametrize("values", [{"fence": True}, {"fence": {"enabled": "yes"}}, {"fence": {"on": True}}], ids=str)
