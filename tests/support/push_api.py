@@ -219,7 +219,7 @@ class FakeSources:
         self.is_beaten = False
         self.errors: list[ExpectedError] = []
 
-    async def look(self, kind: Kind, key: ObjectKey) -> SourceObject | None:
+    async def look(self, kind: Kind, key: ObjectKey, selectors: Sequence[Selector]) -> SourceObject | None:
         """Return one without its values."""
         if self.errors:
             raise self.errors.pop(0)

@@ -252,7 +252,7 @@ class PushHouse:
         self.runs_made = 0
         chance = random.Random(id(self))
         api, burning = PushPhase(self.server, self.fuse), _BurningCluster(cluster, self.fuse)
-        background = AwaitedThread()
+        background = self.background = AwaitedThread()
         self.errands = Errands(self.places, self.clock, self.wake, lambda errand, result: None, 16)
         calls = PushCalls(
             api=api,

@@ -37,12 +37,15 @@ class KubePushSources:
         # Whether a resource reads its token of Phase in a Secret.
         self._is_token = is_token
 
-    async def look(self, kind: Kind, key: ObjectKey) -> SourceObject | None:
-        """Return an object by its metadata, or None if there is none; raise ExpectedError."""
+    async def look(self, kind: Kind, key: ObjectKey, selectors: Sequence[Selector]) -> SourceObject | None:
+        """Return an object by its metadata, or None if there is none; raise ExpectedError.
+
+        Of its labels it has those that the selectors ask for.
+        """
         metadata = await target_metadata(self._client, TargetRef(kind, key))
         if metadata is None:
             return None
-        found = self._source(kind, key.namespace, metadata)
+        found = self._source(kind, key.namespace, metadata, _asked_for(selectors))
         if kind is Kind.CONFIG_MAP:
             return found
         named = f"metadata.name={key.name}"
@@ -55,14 +58,16 @@ class KubePushSources:
         Raises ExpectedError.
         """
         found: dict[str, SourceObject] = {}
+        asked_for = _asked_for(selectors)
         for selector in selectors:
-            query = [("labelSelector", str(selector))]
+            query, names_found = [("labelSelector", str(selector))], set(found)
             listed: list[SourceObject] = []
             async for each in items(self._client, _secrets(namespace), accept=METADATA_LIST, query=query):
-                listed.append(self._source(Kind.SECRET, namespace, mapping(each.get("metadata"))))
-                if len(listed) > most:
+                listed.append(self._source(Kind.SECRET, namespace, mapping(each.get("metadata")), asked_for))
+                names_found.add(listed[-1].name)
+                if len(names_found) > most:
                     # They are too many whatever they are.
-                    return listed
+                    return [*found.values(), *listed][: most + 1]
             found |= {each.name: each for each in await self._with_types(namespace, listed, query)}
         return list(found.values())[: most + 1]
 
@@ -77,8 +82,8 @@ class KubePushSources:
         if body is None:
             return None
         data = _data(kind, key, body)
-        memory.resize(sum(len(name) + len(each) for name, each in data.items()))
-        found = self._source(kind, key.namespace, mapping(body.get("metadata")))
+        memory.resize(sum(len(name) + _taken(each) for name, each in data.items()))
+        found = self._source(kind, key.namespace, mapping(body.get("metadata")), frozenset())
         return replace(found, type=text(body.get("type")), data=data)
 
     async def _with_types(
@@ -102,7 +107,9 @@ class KubePushSources:
         listed = items(self._client, _secrets(namespace), accept=METADATA_LIST, query=query)
         return {text(mapping(each.get("metadata")).get("uid")) async for each in listed}
 
-    def _source(self, kind: Kind, namespace: str, metadata: Mapping[str, Any]) -> SourceObject:
+    def _source(
+        self, kind: Kind, namespace: str, metadata: Mapping[str, Any], asked_for: frozenset[str]
+    ) -> SourceObject:
         name, labels = text(metadata.get("name")), texts(metadata.get("labels"))
         is_secret = kind is Kind.SECRET
         is_token = is_secret and (name == names.DIGEST_KEY_SECRET or self._is_token(ObjectKey(namespace, name)))
@@ -111,7 +118,7 @@ class KubePushSources:
             name,
             text(metadata.get("uid")),
             text(metadata.get("resourceVersion")),
-            labels,
+            {name: each for name, each in labels.items() if name in asked_for},
             is_token=is_token,
             is_ours=names.LABEL_TARGET in labels or names.ANNOTATION_OWNER in texts(metadata.get("annotations")),
         )
@@ -121,6 +128,19 @@ def _narrowed(query: list[tuple[str, str]], types: str) -> list[tuple[str, str]]
     """Return a query with one more condition on fields."""
     fields = [value for name, value in query if name == "fieldSelector"]
     return [*(each for each in query if each[0] != "fieldSelector"), ("fieldSelector", ",".join([*fields, types]))]
+
+
+def _asked_for(selectors: Sequence[Selector]) -> frozenset[str]:
+    """Return the labels that selectors look at: an object may have a megabyte of others, and there may be thousands."""
+    return frozenset(each.key for selector in selectors for each in selector.requirements)
+
+
+def _taken(value: bytes) -> int:
+    """Return how many bytes a value takes with the text that is made of it: its letters, or base64.
+
+    Each letter takes as many bytes as the widest one needs: at most four, for each byte of the value.
+    """
+    return len(value) * (3 if value.isascii() else 5)
 
 
 def _secrets(namespace: str) -> str:

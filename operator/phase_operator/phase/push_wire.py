@@ -79,8 +79,7 @@ class PushedEntries:
         if found.key is None or found.version < 1:
             raise wire.not_phase(self._host, f"missing at [].{'key' if found.key is None else 'version'}")
         listed = _listed(found, EntryPlace(path, server_key(found.key)))
-        self.weight += _BARE + getsizeof(found.id) + getsizeof(found.key) + getsizeof(path) + listed.note.weight
-        self.weight += sum(map(getsizeof, listed.tags))
+        self.weight += listed.weight
         return [listed]
 
 

@@ -62,12 +62,12 @@ async def test_sources_are_found_selected_and_read(stage: Stage) -> None:
     stage.secret("other", labels={"app": "y"})
     sources = KubePushSources(stage.client, lambda _: False)
 
-    found = await sources.look(Kind.SECRET, stage.key("db"))
-    release = await sources.look(Kind.SECRET, stage.key("release"))
+    found = await sources.look(Kind.SECRET, stage.key("db"), [parse_selector("app")])
+    release = await sources.look(Kind.SECRET, stage.key("release"), [])
     assert found is not None
     assert release is not None
     assert (found.type, release.type, found.labels["app"]) == ("", "helm.sh/release.v1", "x")
-    assert await sources.look(Kind.SECRET, stage.key("none")) is None
+    assert await sources.look(Kind.SECRET, stage.key("none"), []) is None
 
     for spelled, expected in (
         ("app=x", {"db": "", "release": "helm.sh/release.v1"}),

@@ -1,5 +1,8 @@
 """Answers about pushed entries that no server should give, and what is made of them."""
 
+import gc
+import json
+import tracemalloc
 from typing import Any
 
 import httpx
@@ -16,6 +19,7 @@ from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Post
 from phase_operator.core.values import SecretValue
+from phase_operator.phase.push_wire import PushedEntries
 from phase_operator.phase.pushes import PushClient
 from support.canary import Canary
 from unit.phase.builders import APP_ID, URL, credential, place, session
@@ -60,6 +64,34 @@ async def test_fields_that_are_missing_or_unknown_are_no_reason_to_refuse() -> N
     [listed] = found.entries[EntryPlace("/", "A")]
     assert (listed.version, listed.type, listed.is_rotating) == (4, "secret", False)
     assert found.dynamic == {EntryPlace("/x", "B")}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"comment": " ".join(Mark("east", "shop", f"name-{number}").comment for number in range(5_000))},
+        {"comment": "x" * 100_000},
+        {"type": "x" * 100_000},
+        {"createdAt": "x" * 100_000},
+        {"tags": [f"tag-{number}" for number in range(5_000)]},
+    ],
+    ids=["marks", "note", "type", "time", "tags"],
+)
+async def test_an_entry_takes_no_more_memory_than_is_counted(fields: dict[str, Any]) -> None:
+    """People write comments and tags, and their namespace has a share of the memory."""
+    body = json.dumps(ENTRY | fields)
+    PushedEntries("phase.example").made(ENTRY)
+    maker = PushedEntries("phase.example")
+    tracemalloc.start()
+    try:
+        found = maker.made(json.loads(body))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found
+    assert taken <= maker.weight
 
 
 async def test_a_message_about_an_answer_has_no_word_of_it(canary: Canary) -> None:

@@ -64,6 +64,11 @@ class Row:
     # lock. The value is written once more then. 0 if none was lost.
     unclear_until: float = 0.0
 
+    @property
+    def says_nothing(self) -> bool:
+        """Return whether a look tells as much of the entry: whoever has no room for the row loses nothing."""
+        return self.state is RowState.MADE and not self.version and not self.source.name
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:

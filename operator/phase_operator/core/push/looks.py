@@ -5,6 +5,7 @@ Rule: an answer is a small look. So what a call has done is recorded in the same
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
+from sys import getsizeof
 
 from phase_operator.api.v1alpha1.phasesecret import EntryType
 from phase_operator.core.push.ledger import PushPlace
@@ -17,6 +18,8 @@ from phase_operator.core.values import SecretValue
 # A version of an entry that nobody has changed since it was made.
 FIRST_VERSION = 1
 _NO_NOTE = SecretValue("")
+# Bytes that an entry, and each of its marks, takes in addition to its texts.
+_BARE, _MARK = 600, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,13 @@ class Listed:
     is_rotating: bool = False
     # What our own call made this very version of; None if we do not know.
     written_from: SourceState | None = None
+
+    @property
+    def weight(self) -> int:
+        """How many bytes it takes in memory; what is in it people and the server determine."""
+        marks = (each for mark in self.marks for each in mark)
+        texts = (self.id, *self.place, self.type, self.created_at, *self.tags, *marks)
+        return _BARE + sum(map(getsizeof, texts)) + getsizeof(self.tags) + _MARK * len(self.marks) + self.note.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Look:
     dynamic: frozenset[EntryPlace] = frozenset()
     # Whether answers were added: another look has to confirm them.
     has_answers: bool = False
-    # The memory that it takes, as long as it is whole.
+    # The memory that it takes.
     memory: Reservation | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -83,16 +93,18 @@ class Look:
     def kept(self, places: Set[EntryPlace], mark: Mark, until: float) -> "Look":
         """Return what is kept of it while nothing is to be done: these places, and what has this mark.
 
-        It is as old as `until` says, since what it lacks may be there: no call is decided by it.
+        It is as old as `until` says, since what it lacks may be there: no call is decided by it. The rest of its memory
+        is given back.
         """
         kept = {
             place: several
             for place, several in self.entries.items()
             if place in places or any(mark in each.marks for each in several)
         }
-        return replace(
-            self, at=min(self.at, until), entries=kept, dynamic=self.dynamic & frozenset(places), memory=None
-        )
+        if self.memory is not None:
+            weight = sum(each.weight for several in kept.values() for each in several)
+            self.memory.resize(min(self.memory.size, weight))
+        return replace(self, at=min(self.at, until), entries=kept, dynamic=self.dynamic & frozenset(places))
 
     def without_deleted(self, ids: frozenset[str]) -> "Look":
         """Return the look without entries that our call has deleted."""

@@ -5,7 +5,7 @@ again. Nothing here remembers anything, so a process that dies at any point goes
 look, read the values that are needed, write the ledger, make, change, delete, and look once more to confirm.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import floor, inf
 
@@ -85,7 +85,13 @@ def _judged(ledger: Ledger, look: Look, facts: Facts) -> _Verdicts:
 def _planned(ledger: Ledger, verdicts: _Verdicts, facts: Facts, now: float) -> Ledger:
     """Return the ledger that has to stand before the next call."""
     room = Room()
-    rows = _fitting((each.row for each in verdicts.values() if each.row is not None), ledger, room)
+    found = [each.row for each in verdicts.values() if each.row is not None]
+    spare = {each.place: each for each in found if each.says_nothing and each.place not in facts.desired.entries}
+    rows = _fitting((each for each in found if each.place not in spare), ledger, room)
+    adds = (facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD)
+    added = [each for each in adds if each.place in rows or room.takes(each.place, each.source.name)]
+    # Anybody may write our mark into entries: those of which nothing is known have what is left.
+    rows |= _fitting(spare.values(), ledger, room)
     ready = {
         place: row
         for place, each in verdicts.items()
@@ -99,7 +105,7 @@ def _planned(ledger: Ledger, verdicts: _Verdicts, facts: Facts, now: float) -> L
             for place, row in rows.items()
             if row.state is not RowState.ADDING or row.attempt not in facts.ready
         }
-        ready = {each.place: each for each in _announced(rows, verdicts, facts, now, room)}
+        ready = {each.place: each for each in _announced(rows, added, verdicts, facts, now, room)}
     return Ledger(facts.at).with_rows((rows | ready).values())
 
 
@@ -110,12 +116,15 @@ def _fitting(rows: Iterable[Row], ledger: Ledger, room: Room) -> dict[EntryPlace
 
 
 def _announced(
-    rows: Mapping[EntryPlace, Row], verdicts: _Verdicts, facts: Facts, now: float, room: Room
+    rows: Mapping[EntryPlace, Row],
+    added: Sequence[Wanted],
+    verdicts: _Verdicts,
+    facts: Facts,
+    now: float,
+    room: Room,
 ) -> Iterator[Row]:
-    """Yield the rows of what the next call makes, or else changes, as far as there is room for them."""
+    """Yield the rows of what the next call makes of those to be added, or else changes, if there is room for them."""
     attempt, announced_at = f"{facts.bits % 2**32:08x}", float(floor(now))
-    wanted_there = (facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD)
-    added = [each for each in wanted_there if each.place in rows or room.takes(each.place, each.source.name)]
     for wanted in first_call(added, _size_of_wanted, facts.most_in_call):
         yield Row(wanted.place, RowState.ADDING, wanted.source, attempt=attempt, announced_at=announced_at)
     if added:

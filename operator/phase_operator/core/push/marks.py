@@ -16,6 +16,8 @@ _WORDS = "managed by phase-operator: "
 _NAME = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
 _MARK = re.compile(rf"{_WORDS}({_NAME})/({_NAME})/({_NAME})(?![-a-z0-9/])")
 _DIGITS = 8
+# Marks that are read of one comment: two are as good as many, and a few are told.
+MOST_MARKS = 8
 
 
 class Mark(NamedTuple):
@@ -50,8 +52,13 @@ def mark_of(installed: str, key: ObjectKey) -> Mark:
 
 
 def marks_in(comment: str) -> tuple[Mark, ...]:
-    """Return the marks in a comment, each once, in their order."""
-    return tuple(dict.fromkeys(Mark(*found) for found in _MARK.findall(comment)))
+    """Return the first marks in a comment, each once, in their order."""
+    found: dict[Mark, None] = {}
+    for each in _MARK.finditer(comment):
+        found[Mark(*each.groups())] = None
+        if len(found) == MOST_MARKS:
+            break
+    return tuple(found)
 
 
 def without_marks(comment: str) -> str:

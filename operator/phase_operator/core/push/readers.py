@@ -136,9 +136,10 @@ class Readers:
         """Return whom it concerns that the objects of a kind are these; each of them was passed to `seen` before."""
         concerned: set[ObjectKey] = set(self.pushes if self._is_full or self._has_skipped else self._unsure)
         for name in [each for each in self._known if each[0] is kind and each[1] not in present]:
-            concerned |= self._before(name)
+            concerned |= self._known[name].takers
             self._forget(name)
-        return frozenset(concerned)
+        # Those who may have taken what is not known are concerned already.
+        return frozenset(concerned & self.pushes.keys())
 
     def _takers(self, name: Named, labels: Mapping[str, str]) -> Keys:
         takers = set(self._named.get(name, ()))

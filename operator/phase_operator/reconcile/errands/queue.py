@@ -20,10 +20,11 @@ class ErrandQueue:
     def __init__(self, places: int, allowed_at: Callable[[Account, float], float]) -> None:
         self._shares = ConcurrencyShares(places)
         self._allowed_at = allowed_at
-        # The namespace whose turn is next comes first, and of its errands the one that has waited longest.
-        self._waiting: dict[str, dict[ObjectKey, Errand]] = {}
-        # Since when each of these waits.
-        self._since: dict[ObjectKey, float] = {}
+        # The namespace whose turn is next comes first. Of an account's errands the first has waited longest; what holds
+        # it holds the others, so that they are not looked at: a namespace may have thousands.
+        self._waiting: dict[str, dict[Account, dict[ObjectKey, Errand]]] = {}
+        # Each of these, and since when it waits.
+        self._since: dict[ObjectKey, tuple[Errand, float]] = {}
         # Those under way: the number of each among the calls that have shares.
         self._under_way: dict[ObjectKey, int] = {}
         self._serial = 0
@@ -31,23 +32,26 @@ class ErrandQueue:
         self._looked_at = 0.0
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        return len(self._since)
 
     def add(self, errand: Errand, now: float) -> None:
         """Add an errand of a resource that has none."""
         subject = errand.subject
-        if subject in self._under_way or subject in self._waiting.get(subject.namespace, {}):
+        if subject in self._under_way or subject in self._since:
             raise ValueError("a resource has one errand at a time")
-        self._waiting.setdefault(subject.namespace, {})[subject] = errand
-        self._since[subject] = now
+        self._waiting.setdefault(subject.namespace, {}).setdefault(errand.account, {})[subject] = errand
+        self._since[subject] = (errand, now)
 
     def withdraw(self, subject: ObjectKey) -> None:
         """Take out the errand of a resource that has not begun."""
-        of_namespace = self._waiting.get(subject.namespace, {})
-        if of_namespace.pop(subject, None) is None:
+        errand, _ = self._since.pop(subject, (None, 0.0))
+        if errand is None:
             return
-        del self._since[subject]
-        if not of_namespace:
+        accounts = self._waiting[subject.namespace]
+        del accounts[errand.account][subject]
+        if not accounts[errand.account]:
+            del accounts[errand.account]
+        if not accounts:
             del self._waiting[subject.namespace]
 
     def is_under_way(self, subject: ObjectKey) -> bool:
@@ -60,30 +64,32 @@ class ErrandQueue:
         self._shares.settle(now)
         opens: dict[Account, float] = {}
         is_any_held = False
-        for namespace, errands in self._waiting.items():
-            held: set[Account] = set()
-            for errand in errands.values():
+        for namespace in self._waiting:
+            for errand in self._first(namespace):
                 account = errand.account
                 if account not in opens:
                     opens[account] = self._allowed_at(account, now)
-                if opens[account] > now or account in held:
+                if opens[account] > now:
                     continue
                 if self._shares.gate(account, origin(account.base_url), namespace) is None:
                     self._begin(namespace, errand, now)
                     return errand, None
-                held.add(account)
-            is_any_held |= bool(held)
+                is_any_held = True
         later = [at for at in opens.values() if now < at < inf]
         settles_at = self._shares.settles_at() if is_any_held else None
         return None, min([*later, *([] if settles_at is None else [settles_at])], default=None)
+
+    def _first(self, namespace: str) -> list[Errand]:
+        """Return the first errand of each account, the one that has waited longest in front."""
+        first = (next(iter(each.values())) for each in self._waiting[namespace].values())
+        return sorted(first, key=lambda errand: self._since[errand.subject][1])
 
     def _begin(self, namespace: str, errand: Errand, now: float) -> None:
         self._serial += 1
         self._shares.begin(self._serial, errand.account, origin(errand.account.base_url), namespace, now)
         self._under_way[errand.subject] = self._serial
-        rest = self._waiting.pop(namespace)
-        del rest[errand.subject], self._since[errand.subject]
-        if rest:
+        self.withdraw(errand.subject)
+        if (rest := self._waiting.pop(namespace, None)) is not None:
             self._waiting[namespace] = rest
 
     def done(self, errand: Errand, now: float, *, was_answered: bool) -> None:
@@ -112,6 +118,6 @@ class ErrandQueue:
 
     def _longest(self, now: float, counts: Callable[[Errand], bool]) -> float:
         """Return for how many seconds the errand has waited longest that counts, and whose account may call."""
-        waiting = (each for errands in self._waiting.values() for each in errands.values() if counts(each))
-        since = (self._since[each.subject] for each in waiting if self._allowed_at(each.account, now) <= now)
+        waiting = (each for namespace in self._waiting for each in self._first(namespace) if counts(each))
+        since = (self._since[each.subject][1] for each in waiting if self._allowed_at(each.account, now) <= now)
         return now - min(since, default=now)

@@ -17,7 +17,7 @@ from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.push.looks import Written
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.steps import Delete, LookAt, Post, Put
-from phase_operator.core.source.answer_memory import AnswerMemory
+from phase_operator.core.source.answer_memory import AnswerMemory, Reservation
 from phase_operator.core.source.apps import Directory, by_name, no_environment, no_list
 from phase_operator.core.source.query import Account, AppRef, Ask
 from phase_operator.core.timestamps import moment_of
@@ -125,7 +125,7 @@ class PushCalls:
                 raise no_environment(missing, AppRef(id=at.app_id), at.environment, (each.name for each in found))
             go_on()
             now = self.now()
-            memory = self._memory.open(subject.key.namespace)
+            memory = self._memory.open(subject.key.namespace, _held(subject))
             found_now = await self._api.look(caller.credential, at, now, memory)
             subject.look = replace(found_now, memory=memory)
             subject.revision = by_name(found)[at.environment].revision
@@ -177,6 +177,12 @@ class PushCalls:
         subject.is_news = True
         self._counter.pushed(kind, len(places))
         self._cluster.record_event(subject.key, subject.uid, [report.written_event(places, verb)])
+
+
+def _held(subject: PushSubject) -> list[Reservation]:
+    """Return the memory that the next look of a resource replaces."""
+    look = subject.look
+    return [look.memory] if look is not None and look.memory is not None else []
 
 
 def _encrypted(app: str) -> Waiting:

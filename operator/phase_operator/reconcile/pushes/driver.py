@@ -7,6 +7,7 @@ its end. Nothing is announced that cannot be sent at once.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -88,6 +89,10 @@ class _Run:
     sources: list[Source] = field(default_factory=list)
     desired: Desired = field(default_factory=Desired)
 
+    def driven(self, ledger: Ledger, **fields: Any) -> Driven:
+        """Return what it has come to; until then nobody else holds what is desired, which is made anew in each step."""
+        return Driven(ledger, found=self.found, desired=self.desired, **({"problems": self.desired.problems} | fields))
+
 
 class PushDriver:
     """Does the steps of pushes."""
@@ -144,19 +149,18 @@ class PushDriver:
         for _ in range(MOST_STEPS):
             ledger = self.ledger(drive)
             step = await self._step(run, ledger)
-            driven = Driven(ledger, problems=run.desired.problems, found=run.found, desired=run.desired)
             match step:
                 case ReadSources(names=named):
                     run.needed |= named
                 case WriteLedger() if _announced(step, ledger) and (held_until := self._held_until(drive, WRITES)):
-                    return replace(driven, until=held_until)
+                    return run.driven(ledger, until=held_until)
                 case WriteLedger():
                     await self._write(drive, step)
                 case Rest(until, problems):
-                    return self._rested(run, replace(driven, until=until, is_done=until == inf, problems=problems))
+                    return self._rested(run, run.driven(ledger, until=until, is_done=until == inf, problems=problems))
                 case _:
-                    return self._held(drive, step, driven)
-        return replace(driven, until=self._calls.now())
+                    return self._held(drive, step, run.driven(ledger))
+        return run.driven(ledger, until=self._calls.now())
 
     def ledger(self, drive: Drive) -> Ledger:
         """Return the ledger as it was written or read last; raise ResourceGoneError if there is another resource."""
@@ -181,7 +185,10 @@ class PushDriver:
             return next_step(ledger, replace(facts, look=None), now)
         run.sources = await self._gatherer.read(drive.subject, run.found, run.needed, ledger)
         size = sum(each.memory.size for each in drive.subject.read.values())
-        units = _EACH * (len(ledger.rows) + len(run.sources)) + size // _BYTES
+        places = len(ledger.rows) + len(run.sources) + len(drive.subject.look.entries)
+        units = _EACH * places + size // _BYTES
+        # The texts of the step before: two of each would take more memory than is counted.
+        run.desired = Desired()
 
         def decided() -> tuple[Desired, Step]:
             wanted = _desired(run, ledger)
@@ -237,6 +244,7 @@ class PushDriver:
         """Remember of which sources all is at Phase, so that they are not read again before they change."""
         subject = run.drive.subject
         rows, wanted = driven.ledger.rows, run.desired.entries
+        subject.still_barred(run.desired.held)
         is_whole = all(place in rows and rows[place].state is RowState.MADE for place in wanted)
         subject.settled = {}
         if driven.is_done and not driven.problems and is_whole:

@@ -74,7 +74,7 @@ class SourceGatherer:
         missing: list[str] = []
         objects: dict[tuple[Kind, str], SourceObject] = {}
         for kind, name in push.named:
-            each = await self._sources.look(kind, ObjectKey(namespace, name))
+            each = await self._sources.look(kind, ObjectKey(namespace, name), push.selectors)
             if each is None:
                 missing.append(f"{kind}/{name}")
             else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.push_sources import GeneratedKind
@@ -64,8 +65,11 @@ class GeneratedValues:
     async def _make(
         self, subject: PushSubject, key: ObjectKey, home: Home | None, asked: tuple[Generated, ...]
     ) -> Home:
-        effort = sum(_EFFORT.get(each.kind, _USUAL_EFFORT) for each in asked)
-        made = await self._background.run(lambda: _made(asked, self._random()), effort, key.namespace)
+        made: dict[str, SecretValue] = {}
+        for each in asked:
+            # One by one: primes take long to find, and others have their turn in between.
+            work, effort = partial(_made, each, self._random()), _EFFORT.get(each.kind, _USUAL_EFFORT)
+            made |= await self._background.run(work, effort, key.namespace)
         rotations = {each.key: each.rotate for each in asked}
         if not await self._homes.keep(key, subject.key, home, made, rotations):
             # Whoever was first has made them: theirs count, and ours are forgotten.
@@ -77,11 +81,8 @@ class GeneratedValues:
         return after
 
 
-def _made(asked: tuple[Generated, ...], random: RandomBytes) -> dict[str, SecretValue]:
-    made: dict[str, SecretValue] = {}
-    for each in asked:
-        made |= generate(each.key, each.kind, random, length=each.length, has_symbols=each.has_symbols)
-    return made
+def _made(asked: Generated, random: RandomBytes) -> dict[str, SecretValue]:
+    return generate(asked.key, asked.kind, random, length=asked.length, has_symbols=asked.has_symbols)
 
 
 def _source(push: PushSpec, home: Home | None) -> Source | None:

@@ -42,8 +42,8 @@ class SourceObject:
 class PushSources(Protocol):
     """The objects that are pushed. Every method raises ExpectedError."""
 
-    async def look(self, kind: Kind, key: ObjectKey) -> SourceObject | None:
-        """Return an object by its metadata, or None if there is none."""
+    async def look(self, kind: Kind, key: ObjectKey, selectors: Sequence[Selector]) -> SourceObject | None:
+        """Return an object by its metadata, or None if there is none; of its labels, those that selectors ask for."""
 
     async def select(self, namespace: str, selectors: Sequence[Selector], most: int) -> Sequence[SourceObject]:
         """Return the Secrets that any of these matches, by their metadata: at most one more than `most`."""

@@ -1,6 +1,6 @@
 """What this process knows of one push; what is lost with it is looked up or read again, never guessed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +130,10 @@ class PushSubject:
         """Set an entry aside that Phase refused by itself; the others go as many at a time as before."""
         self.barred[place] = barred
         self.most_in_call = MOST_IN_CALL
+
+    def still_barred(self, held: Set[EntryPlace]) -> None:
+        """Forget entries that Phase refused and that are not among these, which are left alone: nobody wants them."""
+        self.barred = {place: each for place, each in self.barred.items() if place in held}
 
     def keep_only(self, ledger: Ledger) -> None:
         """Forget what is about attempts that a ledger does not have."""

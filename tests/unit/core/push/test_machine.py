@@ -14,6 +14,8 @@ from phase_operator.core.push.looks import Listed, Look, Written
 from phase_operator.core.push.machine import FRESH, next_step
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.problems import Problem
+from phase_operator.core.push.room import MOST_ROWS
+from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import (
     Delete,
     Happening,
@@ -213,3 +215,23 @@ def test_an_answer_about_what_was_not_asked_for_changes_nothing() -> None:
     assert after_post(look(), post, OURS, [foreign]).entries == {}
     assert after_put(look(), put, OURS, [foreign]).entries == {}
     assert after_delete(look(listed()), Delete(AT, ())).entries == {PLACE: (Listed("id-1", PLACE, 3, marks=(OURS,)),)}
+
+
+def test_entries_that_others_mark_as_ours_take_no_room_from_those_that_are_wanted() -> None:
+    """Anybody may write our mark into an entry; as long as a source is missing, nothing of those is let go."""
+    forged = (listed(EntryPlace("/cluster", f"FORGED{number}"), id=f"f-{number}") for number in range(MOST_ROWS))
+    desired = Desired({PLACE: wanted()}, held_sources=frozenset({"Secret/missing"}))
+    there = look(*forged)
+
+    first = next_step(Ledger(AT), facts(desired=desired, look=there, bits=7), NOW)
+    unknown = ledger(*(row(each, source=SourceState("", ""), version=0) for each in there.entries))
+    again = next_step(unknown, facts(desired=desired, look=there, bits=7), NOW)
+
+    for each in (first, again):
+        assert isinstance(each, WriteLedger)
+        assert each.ledger.rows[PLACE].state is RowState.ADDING
+        assert len(each.ledger.rows) == MOST_ROWS
+    # What is announced is sent, and not written again.
+    assert isinstance(first, WriteLedger)
+    ready = facts(desired=desired, look=there, ready=frozenset({"00000007"}))
+    assert isinstance(next_step(first.ledger, ready, NOW), Post)

@@ -68,3 +68,12 @@ def test_a_cluster_with_a_name_finds_its_entries_after_it_was_built_anew() -> No
 def test_a_long_comment_is_read_in_one_pass() -> None:
     """Whoever may write in Phase writes comments of any length; this one takes minutes if the search goes back."""
     assert marks_in("managed by phase-operator: " + "a-" * 500_000 + "/b") == ()
+
+
+def test_a_comment_full_of_marks_says_that_others_keep_it_and_no_more() -> None:
+    """Each mark takes six times the memory of its text, and a comment may have a hundred thousand."""
+    others = [Mark("east", "shop", f"other-{number}") for number in range(1_000)]
+    found = marks_in(" ".join(each.comment for each in (*others, Mark("east", "shop", "db"))))
+
+    assert found == tuple(others[:8])
+    assert holder(found, Mark("east", "shop", "db")) == others[0]

@@ -1,5 +1,7 @@
 """Which errand begins next: fair among namespaces, one at a time for a resource, none before its account may call."""
 
+from collections import Counter
+from collections.abc import Hashable
 from math import inf
 
 import pytest
@@ -9,6 +11,7 @@ from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.errands.queue import ErrandQueue
+from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyLimit
 
 OPEN, SHUT = Account("https://phase.example", "open"), Account("https://phase.example", "shut")
 
@@ -179,3 +182,35 @@ def test_the_oldest_is_told_and_what_might_begin_and_does_not(gates: Gates) -> N
     gates.at[SHUT] = 0.0
     queue.withdraw(ObjectKey("one", "a"))
     assert (queue.oldest(60.0), len(queue)) == (0.0, 0)
+
+
+def test_errands_of_one_account_are_judged_once(gates: Gates) -> None:
+    """A namespace may have ten thousand resources; each plan and each probe of health looks at what waits."""
+    queue, asked = ErrandQueue(4, gates), Counter[str]()
+    for number in range(1_000):
+        queue.add(errand("crowd", f"{number}"), 0.0)
+    while queue.look(0.0)[0] is not None:
+        pass
+    shares = queue._shares
+    gate = shares.gate
+
+    def counted(account: Hashable, host: str, namespace: str) -> ConcurrencyLimit | None:
+        asked["gate"] += 1
+        return gate(account, host, namespace)
+
+    shares.gate = counted  # type: ignore[method-assign]
+    queue.neglected(9.0)
+    assert asked["gate"] <= 1
+
+    gates.at[OPEN] = 60.0
+    look_at = gates.__class__.__call__
+
+    def opens(account: Account, now: float) -> float:
+        asked["opens"] += 1
+        return look_at(gates, account, now)
+
+    queue._allowed_at = opens
+    queue.look(9.0)
+    queue.oldest(9.0)
+    queue.neglected(9.0)
+    assert asked["opens"] <= 3

@@ -281,3 +281,24 @@ async def test_a_rebuilt_cluster_with_a_name_finds_what_it_made() -> None:
     assert HOME not in rebuilt.stock.homes
     assert [each.id for each in server.phase.living()] == [entry.id]
     assert entry.version == 1
+
+
+async def test_keys_that_take_long_are_made_one_by_one() -> None:
+    """A prime of an RSA key takes a second at worst, and a spec may ask for 32: others have their turn in between."""
+    _, [cluster] = world()
+    cluster.resource(spec(*(Generated(f"KEY{number}", GeneratedKind.EC_KEY) for number in range(3)), password()))
+    house = PushHouse(cluster)
+    pieces: list[set[str]] = []
+    run = house.background.run
+
+    async def noted(work, units, namespace):  # type: ignore[no-untyped-def]
+        found = await run(work, units, namespace)
+        if isinstance(found, dict):
+            pieces.append(set(found))
+        return found
+
+    house.background.run = noted  # type: ignore[method-assign]
+    await house.rest()
+
+    assert pieces == [{f"KEY{number}", f"KEY{number}_PUB"} for number in range(3)] + [{"SESSION"}]
+    assert house.fuse.done.count("home") == 1

@@ -148,8 +148,8 @@ async def test_a_source_that_turns_into_a_forbidden_one_while_it_is_read_is_not_
     house = PushHouse(cluster)
     look = house.sources.look
 
-    async def then_it_is_replaced(kind, key):  # type: ignore[no-untyped-def]
-        found = await look(kind, key)
+    async def then_it_is_replaced(kind, key, selectors):  # type: ignore[no-untyped-def]
+        found = await look(kind, key, selectors)
         # Nothing is read before Phase was looked at.
         if house.server.calls["look"]:
             cluster.stock.put("db", {"TOKEN": b"t"}, is_token=True)
