@@ -9,6 +9,7 @@ import pytest
 from phase_operator.api import names
 from support.mallory import mallory_in
 from support.operator_process import REPOSITORY, eventually, running_operator
+from support.push_stage import PushStage
 from support.world import World, phase_secret, secret
 
 
@@ -105,19 +106,30 @@ def test_the_hosts_that_are_set_bind_every_token(stage: World, tmp_path: Path) -
 def test_a_grant_by_label_comes_and_goes_with_the_label(stage: World, shared: World, tmp_path: Path) -> None:
     rights = REPOSITORY / "deploy/namespace-labels/rbac.yaml"
     stage.plane.kubectl("apply", "--server-side", "-f", rights)
-    grant = f"fromLabel=tenant=shop,to={shared.namespace},what=token"
-    flags = ("--grant", grant, "--allow-phase-host", stage.phase.url)
+    grant = f"fromLabel=tenant=shop,to={shared.namespace},what=token+push"
+    flags = ("--grant", grant, "--allow-phase-host", stage.phase.url, "--push", "true")
+    pushes = PushStage(stage.plane, stage.namespace, stage.phase, stage.canary)
+    pushes.source("db", {"password": "pushed-password"})
     try:
         with running_operator(stage.plane, tmp_path, *flags) as stage.operator:
             stage.phase_secret(**official(shared))
+            pushes.push_secret(authentication=official(shared)["authentication"])
             stage.until_reason("CrossNamespaceRefused")
+            assert "what=push" in pushes.until_said("CrossNamespaceRefused")["message"]
 
             stage.plane.kubectl("label", "namespace", stage.namespace, "tenant=shop")
             stage.until_ready()
+            pushes.until_in_step(1)
 
             stage.plane.kubectl("label", "namespace", stage.namespace, "tenant-")
             eventually(lambda: stage.condition()["reason"] == "CrossNamespaceRefused", within=5, what="the grant goes")
             assert stage.data() is not None
+            pushes.until_said("CrossNamespaceRefused", within=5)
+            assert pushes.values() == {"PASSWORD": "pushed-password"}
+
+            stage.plane.kubectl("label", "namespace", stage.namespace, "tenant=shop")
+            pushes.no_pushes()
+            assert pushes.values() == {}
     finally:
         stage.plane.kubectl("delete", "-f", rights)
 
