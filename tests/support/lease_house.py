@@ -19,12 +19,13 @@ from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservat
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.reconcile.errands.lease_rate import LeaseRate
+from phase_operator.reconcile.errands.ledger_clock import LedgerClock
+from phase_operator.reconcile.errands.removal import Removal
 from phase_operator.reconcile.leases.calls import LeaseCalls
 from phase_operator.reconcile.leases.driver import Driver
 from phase_operator.reconcile.leases.ending import Ending
 from phase_operator.reconcile.leases.events import LeaseNews
 from phase_operator.reconcile.leases.known import KnownLeases
-from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from phase_operator.reconcile.leases.lists import Lists
 from phase_operator.reconcile.leases.runs import LeaseRuns
 from phase_operator.reconcile.leases.subjects import Subjects
@@ -164,14 +165,14 @@ class LeaseHouse(Loop):
         # Proves ledgers and records.
         self.lease_key = DIGEST_KEY
         # A new process goes by the clock of the API server, which is right.
-        lease_clock = LeaseClock(self.clock, self._server_date)
+        ledger_clock = LedgerClock(self.clock, self._server_date)
         calls = LeaseCalls(
             api=self.leases,
             phase=self.phase,
             lists=lists,
             rate=rate,
             memory=AnswerMemory(80 * MIB),
-            clock=lease_clock,
+            clock=ledger_clock,
             wake=self.triggers.answered,
         )
         self.subjects = Subjects(
@@ -182,7 +183,7 @@ class LeaseHouse(Loop):
             lists=lists,
             rate=rate,
             accounts=self.poller,
-            clock=lease_clock,
+            clock=ledger_clock,
             wake=self.triggers.answered,
         )
         known = KnownLeases(
@@ -190,7 +191,7 @@ class LeaseHouse(Loop):
             lists=lists,
             rate=rate,
             gates=self.poller,
-            clock=lease_clock,
+            clock=ledger_clock,
             is_complete=lambda: self.all_seen,
         )
         driver = Driver(
@@ -199,7 +200,7 @@ class LeaseHouse(Loop):
             errands=self.errands,
             calls=calls,
             known=known,
-            news=LeaseNews(self.cluster, lease_clock, self.counter),
+            news=LeaseNews(self.cluster, ledger_clock, self.counter),
             digest_key=lambda: self.lease_key,
             bits=lambda: next(self.bits),
         )
@@ -209,7 +210,7 @@ class LeaseHouse(Loop):
             calls=calls,
             errands=self.errands,
             targets=LeaseTargets(self.cluster, self.parts.writer, self.background),
-            ending=Ending(self.cluster, calls, self.parts.finalizer, 600.0),
+            ending=Ending(self.cluster, self.parts.finalizer, Removal(self.cluster, ledger_clock, 600.0)),
             registration=self.parts.registration,
             restarts=self.restarts,
             tokens=self.tokens,

@@ -21,7 +21,9 @@ from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.query import Account, AppRef, Ask
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.reconcile.errands.asker import Asker
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.errands.removal import Removal
 from phase_operator.reconcile.polling.gates import CallFacts, Gates, InFlightCall
 from phase_operator.reconcile.polling.other_calls import OtherCalls
 from phase_operator.reconcile.polling.watches import Watch
@@ -31,7 +33,7 @@ from phase_operator.reconcile.pushes.driver import PushDriver
 from phase_operator.reconcile.pushes.ending import PushEnding
 from phase_operator.reconcile.pushes.gathered import SourceGatherer
 from phase_operator.reconcile.pushes.generating import GeneratedValues
-from phase_operator.reconcile.pushes.ports import PushAsker, Spec
+from phase_operator.reconcile.pushes.ports import Spec
 from phase_operator.reconcile.pushes.runs import PushOutcome, PushRuns
 from phase_operator.reconcile.pushes.subjects import PushSubjects
 from phase_operator.reconcile.store import PhaseSecretStore, Resource, Stores
@@ -222,11 +224,11 @@ class _Specs:
     def leave(self, key: ObjectKey) -> None:
         self._cluster.left.append(key)
 
-    async def asker(self, resource: Resource, spec: Spec) -> PushAsker:
+    async def asker(self, resource: Resource, spec: Spec) -> Asker:
         if error := self._cluster.asker_errors.get(resource.key):
-            return PushAsker(error=error)
+            return Asker(error=error)
         account = f"account of {resource.key.namespace}"
-        return PushAsker(Account(spec.ask.base_url, account), Credential(account, SecretValue("Bearer x")))
+        return Asker(Account(spec.ask.base_url, account), Credential(account, SecretValue("Bearer x")))
 
 
 class _Counted(Counter[str]):
@@ -288,7 +290,7 @@ class PushHouse:
             driver=self.driver,
             calls=calls,
             errands=self.errands,
-            ending=PushEnding(burning, calls, 600.0),
+            ending=PushEnding(burning, Removal(burning, self.clock, 600.0)),
             specs=_Specs(cluster),
             probes=self.places,
             installation=lambda: cluster.name,

@@ -83,7 +83,7 @@ class LeaseLoop:
             calls=self._calls,
             errands=shared.errands,
             targets=LeaseTargets(cluster, parts.writer, shared.background),
-            ending=Ending(cluster, self._calls, parts.finalizer, self._settings.removal_seconds),
+            ending=Ending(cluster, parts.finalizer, shared.removal),
             registration=parts.registration,
             restarts=shared.restarts,
             tokens=shared.tokens,

@@ -20,7 +20,8 @@ from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.errands.errands import Errands
-from phase_operator.reconcile.leases.lease_clock import LeaseClock
+from phase_operator.reconcile.errands.ledger_clock import LedgerClock
+from phase_operator.reconcile.errands.removal import Removal
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
@@ -129,7 +130,7 @@ class Loop:
     def _shared(self, restarts: Restarts) -> Shared:
         """Return the parts that leases and pushes use as well."""
         edges, client = self._edges, self._edges.client
-        clock = LeaseClock(edges.clock, lambda: client.server_date, lambda: client.dated_at)
+        clock = LedgerClock(edges.clock, lambda: client.server_date, lambda: client.dated_at)
         wake, settings = self.triggers.answered, edges.settings
         return Shared(
             client=client,
@@ -147,6 +148,7 @@ class Loop:
             restarts=restarts,
             background=edges.background,
             digest_key=self._startup.digest_key,
+            removal=Removal(self.cluster, clock, settings.removal_seconds),
             clock=clock,
         )
 

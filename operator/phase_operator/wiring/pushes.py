@@ -62,7 +62,7 @@ class PushLoop:
     def runs(self, registration: Registration) -> Runs:
         """Return what reconciles PhasePushSecrets."""
         shared = self._shared
-        ending = PushEnding(shared.cluster, self._calls, self._settings.removal_seconds)
+        ending = PushEnding(shared.cluster, shared.removal)
         if not self._settings.push:
             return DisabledPushes(ending)
         specs = PushSpecs(

@@ -13,6 +13,7 @@ from phase_operator.phase.leases import LeaseClient
 from phase_operator.phase.pushes import PushClient
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.errands.removal import Removal
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Clock, LabelsOf, Restarts, Wake
@@ -49,5 +50,6 @@ class Shared:
     restarts: Restarts
     background: BackgroundThread
     digest_key: Callable[[], bytes]
+    removal: Removal
     # The time by which all processes judge what they record in statuses.
     clock: Clock

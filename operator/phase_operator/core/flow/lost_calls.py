@@ -8,7 +8,7 @@ that proves that nothing was done. Times are in seconds.
 LOOKS = (5.0, 15.0, 45.0, 130.0)
 # No call is sent later than this after its announcement in a ledger: it is taken back instead.
 SENT_WITHIN = 30.0
-# By which the clock of a process may differ from that of the API server (see reconcile/leases/lease_clock.py): its
+# By which the clock of a process may differ from that of the API server (see reconcile/errands/ledger_clock.py): its
 # answers tell whole seconds, and take a moment to come.
 CLOCK_OFF = 5.0
 # By which the clocks of two processes that write one ledger may differ, so that neither settles too early what the

@@ -22,6 +22,7 @@ from phase_operator.core.leases.steps import Ask, DropRecord, GiveBack, Keep, Lo
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.removal import Delete, Spent, removal
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.errands.newest import newest
 from phase_operator.reconcile.lease_ports import LeaseCluster
 from phase_operator.reconcile.leases.calls import Caller, LeaseCalls, PhaseStep
 from phase_operator.reconcile.leases.events import LeaseNews
@@ -36,10 +37,6 @@ _LEDGER = names.LEDGERS[names.KIND_PHASE_DYNAMIC_SECRET]
 _MOST_STEPS = 40
 # Seconds until we look again whether all resources are known.
 _NOT_YET = 1.0
-
-
-class ResourceGoneError(Exception):
-    """The resource was deleted meanwhile, or another one has its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +142,7 @@ class Driver:
 
     def _ledger(self, drive: Drive) -> Ledger:
         """Return the ledger as it was written or read last; raise ResourceGoneError if there is another resource."""
-        resource = self._resources.get(drive.resource.key)
-        if resource is None or resource.uid != drive.resource.uid:
-            raise ResourceGoneError
+        resource = newest(self._resources, drive.resource)
         ledger = self._proofs(resource.uid).read(resource.status)
         drive.subject.keep_only(ledger)
         return ledger

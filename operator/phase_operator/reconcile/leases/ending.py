@@ -1,46 +1,36 @@
 """The end of a resource with leases: all are given back, and after a while it is over in any case.
 
-Rule: a namespace must not hang because a server is away. What could not be given back by then is named in an Event.
+Rule: what could not be given back by then is named in an Event.
 """
 
 from dataclasses import replace
 
 from phase_operator.api import names
-from phase_operator.core.json_access import mapping
 from phase_operator.core.leases.facts import Wanted
 from phase_operator.core.leases.ledger import Ledger
 from phase_operator.core.leases.lowered import wanted
 from phase_operator.core.outcome import Gone, Outcome
-from phase_operator.core.timestamps import moment_of
 from phase_operator.reconcile.context import declared_by
-from phase_operator.reconcile.leases.calls import Caller, LeaseCalls
+from phase_operator.reconcile.errands.removal import Removal
+from phase_operator.reconcile.leases.calls import Caller
 from phase_operator.reconcile.leases.driver import Drive
 from phase_operator.reconcile.leases.subject import Subject
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.finalizer import Finalizer
 from phase_operator.reconcile.store import Resource
 
-# Seconds for which a process tries to give leases back, however long ago their resource was deleted.
-_LEAST = 30.0
-
 
 class Ending:
     """Ends resources that have leases."""
 
-    def __init__(self, cluster: Cluster, calls: LeaseCalls, finalizer: Finalizer, removal_seconds: float) -> None:
+    def __init__(self, cluster: Cluster, finalizer: Finalizer, removal: Removal) -> None:
         self._cluster = cluster
-        self._calls = calls
         self._finalizer = finalizer
-        # How long after its deletion a resource waits for Phase.
-        self._removal_seconds = removal_seconds
+        self._removal = removal
 
     async def drive(self, subject: Subject, resource: Resource, caller: Caller | None) -> Drive:
         """Return how the leases of a resource in deletion are driven; raise ExpectedError."""
-        found = await self._cluster.find_resource(resource.key)
-        deleted_at = moment_of(mapping(mapping(found).get("metadata")).get("deletionTimestamp"))
-        # Whoever was away when it was deleted tries for a moment nevertheless.
-        least = subject.started_at + min(self._removal_seconds, _LEAST)
-        until = max((deleted_at or self._calls.now()) + self._removal_seconds, least)
+        until = await self._removal.deadline(resource.key, subject.started_at)
         return Drive(subject, resource, _wanted(resource, caller), caller, until)
 
     async def finish(self, resource: Resource) -> Outcome:

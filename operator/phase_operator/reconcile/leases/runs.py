@@ -5,7 +5,7 @@ written from what the cluster keeps, so that no edit, no restart and no deleted 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from phase_operator.api.reasons import Reason
@@ -21,19 +21,21 @@ from phase_operator.core.leases.lowered import folder, wanted
 from phase_operator.core.leases.spacing import SHORTEST, wanted_life
 from phase_operator.core.leases.unclear import SURELY_LISTED
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, Warned
-from phase_operator.core.source.query import Account, source_query
+from phase_operator.core.source.query import source_query
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import RunContext, parsed, spec_of, task_of
+from phase_operator.reconcile.errands.asker import Asker, asker_of, last_asker
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.errands.newest import ResourceGoneError
 from phase_operator.reconcile.leases.calls import Caller, LeaseCalls
-from phase_operator.reconcile.leases.driver import Drive, Driven, Driver, ResourceGoneError
+from phase_operator.reconcile.leases.driver import Drive, Driven, Driver
 from phase_operator.reconcile.leases.ending import Ending
 from phase_operator.reconcile.leases.lists import PATIENCE
 from phase_operator.reconcile.leases.subject import Subject
 from phase_operator.reconcile.leases.subjects import Subjects
 from phase_operator.reconcile.leases.targets import LeaseTargets
 from phase_operator.reconcile.polling.tokens import Tokens
-from phase_operator.reconcile.ports import Credential, LabelsOf, PhaseApi, Restarts
+from phase_operator.reconcile.ports import LabelsOf, PhaseApi, Restarts
 from phase_operator.reconcile.run.registration import Registration
 from phase_operator.reconcile.store import Lifecycle, Resource
 
@@ -41,14 +43,6 @@ from phase_operator.reconcile.store import Lifecycle, Resource
 _LONGEST_WAIT = 86_400.0
 # Seconds after which a token is read again that could not be read.
 _TOKEN_AGAIN = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Asker:
-    """Whom a run calls Phase as, or why it cannot."""
-
-    caller: Caller | None = None
-    error: ExpectedError | None = None
 
 
 class LeaseRuns:
@@ -119,9 +113,11 @@ class LeaseRuns:
         wants = wanted(resource.spec, admitted.ask)
         subject.wants(wants.asked_by)
         subject.rollover_percent = wants.rollover_percent
-        asker = await self._asker(subject, resource, admitted, wants)
+        # A missing token keeps nobody from serving what is recorded.
+        asker = await asker_of(admitted.ask, self._tokens, self._phase)
+        caller = self._caller(subject, resource, admitted, wants, asker)
         rolled = self._have_rolled(context, Ledger.read(resource.status))
-        drive = Drive(subject, resource, wants, asker.caller, are_readers_rolled=rolled)
+        drive = Drive(subject, resource, wants, caller, are_readers_rolled=rolled)
         driven = await self._driver.drive(drive)
         trouble = asker.error or _refusal(drive) or subject.failures.trouble()
         try:
@@ -138,14 +134,16 @@ class LeaseRuns:
 
     async def _end(self, subject: Subject, resource: Resource) -> Outcome:
         """Give back what is leased, then let the targets go."""
-        asker = await self._last_asker(subject, resource)
-        drive = await self._ending.drive(subject, resource, asker)
+        caller, error = await self._last_caller(subject, resource)
+        drive = await self._ending.drive(subject, resource, caller)
         driven = await self._driver.drive(drive)
         self._go_on(drive, driven)
+        if isinstance(error, Transient):
+            self._wake_in(resource.key, _TOKEN_AGAIN)
         await self._driver.collect(drive)
         left = driven.ledger.leases
         if left:
-            trouble = subject.failures.trouble()
+            trouble = error or subject.failures.trouble()
             if trouble is None and all(each.state is LeaseState.REVOKING for each in left):
                 # What is over in a moment is no news.
                 return Pending()
@@ -155,31 +153,28 @@ class LeaseRuns:
         self._registration.leave(resource.key)
         return await self._ending.finish(resource)
 
-    async def _last_asker(self, subject: Subject, resource: Resource) -> Caller | None:
-        """Return whom a resource in deletion calls Phase as; what was known stays when its token has gone."""
+    async def _last_caller(self, subject: Subject, resource: Resource) -> tuple[Caller | None, ExpectedError | None]:
+        """Return what a resource in deletion calls Phase with, or why nobody may."""
         try:
             spec = _parsed(resource)
             admitted = admit(self._tenancy, spec, resource.key, self._labels_of(resource.key.namespace))
-            self._registration.enter(admitted, task_of(resource, spec, admitted.target_policies))
-        except Invalid:
-            return None
+        except Invalid as error:
+            self._registration.leave(resource.key)
+            return None, error
+        self._registration.enter(admitted, task_of(resource, spec, admitted.target_policies))
         wants = wanted(resource.spec, admitted.ask)
-        asker = await self._asker(subject, resource, admitted, wants)
-        if asker.caller is not None or subject.account is None or subject.credential is None:
-            return asker.caller
-        if subject.account.base_url != admitted.ask.base_url:
-            return None
-        return _caller(resource, admitted, wants, subject.account, subject.credential)
+        found = await asker_of(admitted.ask, self._tokens, self._phase)
+        asker = last_asker(found, admitted.ask, subject)
+        return self._caller(subject, resource, admitted, wants, asker), asker.error
 
-    async def _asker(self, subject: Subject, resource: Resource, admitted: Admitted, wants: Wanted) -> _Asker:
-        """Return whom a run calls Phase as. A missing token keeps nobody from serving what is recorded."""
-        try:
-            credential = await self._tokens.credential(admitted.ask, self._phase)
-        except ExpectedError as error:
-            return _Asker(error=error.to_keep())
-        account = Account(admitted.ask.base_url, credential.account)
-        self._subjects.uses(subject, account, credential)
-        return _Asker(_caller(resource, admitted, wants, account, credential))
+    def _caller(
+        self, subject: Subject, resource: Resource, admitted: Admitted, wants: Wanted, asker: Asker
+    ) -> Caller | None:
+        if asker.account is None or asker.credential is None:
+            return None
+        self._subjects.uses(subject, asker.account, asker.credential)
+        name = text(resource.spec.get("dynamicSecret"))
+        return Caller(asker.account, asker.credential, admitted.ask, wants.asked_by, folder(resource.spec), name)
 
     async def _bring(
         self, drive: Drive, driven: Driven, context: RunContext, admitted: Admitted, trouble: ExpectedError | None
@@ -231,11 +226,6 @@ def _parsed(resource: Resource) -> PhaseSecretSpec:
     if not resource.is_left_out:
         parsed(PhaseDynamicSecretSpec, resource.spec)
     return spec_of(resource)
-
-
-def _caller(resource: Resource, admitted: Admitted, wants: Wanted, account: Account, credential: Credential) -> Caller:
-    name = text(resource.spec.get("dynamicSecret"))
-    return Caller(account, credential, admitted.ask, wants.asked_by, folder(resource.spec), name)
 
 
 def _refusal(drive: Drive) -> ExpectedError | None:

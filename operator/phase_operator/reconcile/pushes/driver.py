@@ -28,6 +28,7 @@ from phase_operator.core.push.spec import PushSpec
 from phase_operator.core.push.steps import ReadSources, Rest, Step, WriteLedger
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.errands.newest import newest
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.pushes.calls import WRITES, FindApp, PhaseStep, PushCaller, PushCalls, failure_kind
 from phase_operator.reconcile.pushes.gathered import Found, SourceGatherer
@@ -42,10 +43,6 @@ MOST_STEPS = 40
 _LOOK_AGAIN = 5.0
 # Microseconds, about, that a step takes for each place, and bytes that are judged in one.
 _EACH, _BYTES = 20, 100
-
-
-class ResourceGoneError(Exception):
-    """The resource was deleted meanwhile, or another one has its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +161,7 @@ class PushDriver:
 
     def ledger(self, drive: Drive) -> Ledger:
         """Return the ledger as it was written or read last; raise ResourceGoneError if there is another resource."""
-        resource = self._resources.get(drive.resource.key)
-        if resource is None or resource.uid != drive.resource.uid:
-            raise ResourceGoneError
+        resource = newest(self._resources, drive.resource)
         ledger = drive.subject.ledger_in(resource.status)
         drive.subject.keep_only(ledger)
         return ledger

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from phase_operator.core.errors import ExpectedError
 from phase_operator.core.label_selector import Selector
 from phase_operator.core.push.homes import Home
 from phase_operator.core.push.ledger import PushPlace
@@ -16,6 +15,7 @@ from phase_operator.core.refs import Kind
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.query import Account, Ask
 from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.reconcile.errands.asker import Asker
 from phase_operator.reconcile.polling.watches import Watch
 from phase_operator.reconcile.ports import Cluster, Credential, Wake
 from phase_operator.reconcile.store import Resource
@@ -111,15 +111,6 @@ class Spec:
     ask: Ask
 
 
-@dataclass(frozen=True, slots=True)
-class PushAsker:
-    """Whom a run calls Phase as, or why it cannot."""
-
-    account: Account | None = None
-    credential: Credential | None = field(default=None, repr=False)
-    error: ExpectedError | None = None
-
-
 class Specs(Protocol):
     """Reads specs, and gives what they call Phase with."""
 
@@ -129,7 +120,7 @@ class Specs(Protocol):
     def leave(self, key: ObjectKey) -> None:
         """Take out a resource that is gone or refused."""
 
-    async def asker(self, resource: Resource, spec: Spec) -> PushAsker:
+    async def asker(self, resource: Resource, spec: Spec) -> Asker:
         """Return whom it calls Phase as; a token that is missing is an error in it."""
 
 

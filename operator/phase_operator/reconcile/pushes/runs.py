@@ -16,12 +16,14 @@ from phase_operator.core.push.marks import Mark, mark_of
 from phase_operator.core.push.report import pushed
 from phase_operator.core.push.spec import PushSpec
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.asker import Asker, last_asker
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.errands.newest import ResourceGoneError
 from phase_operator.reconcile.polling.watches import Watch
 from phase_operator.reconcile.pushes.calls import PushCaller, PushCalls
-from phase_operator.reconcile.pushes.driver import Drive, Driven, PushDriver, ResourceGoneError
+from phase_operator.reconcile.pushes.driver import Drive, Driven, PushDriver
 from phase_operator.reconcile.pushes.ending import PushEnding
-from phase_operator.reconcile.pushes.ports import Probes, PushAsker, Spec, Specs
+from phase_operator.reconcile.pushes.ports import Probes, Spec, Specs
 from phase_operator.reconcile.pushes.subject import PushSubject
 from phase_operator.reconcile.pushes.subjects import PushSubjects
 from phase_operator.reconcile.store import Lifecycle, Resource
@@ -78,6 +80,8 @@ class PushRuns:
             if isinstance(error, Transient):
                 self._wake_in(key, _AGAIN)
             if isinstance(error, Invalid):
+                # What it takes is no concern of who may not push it.
+                self._subjects.suspend(key)
                 self._leave(key)
             return Failed.of(error)
 
@@ -108,7 +112,7 @@ class PushRuns:
             subject.forced = resource.sync
         return outcome
 
-    def _watch(self, key: ObjectKey, spec: Spec, asker: PushAsker) -> None:
+    def _watch(self, key: ObjectKey, spec: Spec, asker: Asker) -> None:
         """Have the environment watched, unless nobody may call Phase for the resource any more."""
         if asker.account is not None and asker.credential is not None:
             watch = Watch(asker.account, spec.ask.app, spec.ask.environment)
@@ -124,14 +128,14 @@ class PushRuns:
         self._specs.leave(key)
         self._probes.unwatch(key)
 
-    def _drive(self, subject: PushSubject, resource: Resource, spec: Spec, asker: PushAsker) -> Drive:
+    def _drive(self, subject: PushSubject, resource: Resource, spec: Spec, asker: Asker) -> Drive:
         caller = self._caller(subject, resource, spec, asker)
         if not subject.app_id and spec.ask.app.id is not None:
             subject.app_id = spec.ask.app.id.lower()
         at = PushPlace(spec.ask.base_url, subject.app_id, spec.ask.environment) if subject.app_id else None
         return Drive(subject, resource, spec.push, self._mark(resource), at, caller)
 
-    def _caller(self, subject: PushSubject, resource: Resource, spec: Spec, asker: PushAsker) -> PushCaller | None:
+    def _caller(self, subject: PushSubject, resource: Resource, spec: Spec, asker: Asker) -> PushCaller | None:
         if asker.account is None or asker.credential is None:
             return None
         self._subjects.uses(subject, asker.account, asker.credential)
@@ -157,16 +161,19 @@ class PushRuns:
         until = await self._ending.deadline(subject, resource)
         why, driven = "its spec is not valid", Driven(Ledger.read(resource.status))
         try:
-            drive = await self._last_drive(subject, resource)
+            drive, error = await self._last_drive(subject, resource)
             driven = await self._driver.drive(drive)
             if driven.is_done and not driven.ledger.rows:
                 await self._ending.finish(resource)
                 return Gone()
             self._go_on(drive, driven)
-            trouble = subject.failures.trouble()
+            if isinstance(error, Transient):
+                self._wake_in(resource.key, _AGAIN)
+            trouble = error or subject.failures.trouble()
             why = trouble.message if trouble is not None else "its calls did not end"
-        except Invalid as error:
-            why = error.message
+        except Invalid as refusal:
+            self._leave(resource.key)
+            why = refusal.message
         if self._calls.now() >= until:
             await self._ending.finish(resource, driven.ledger, why)
             return Gone()
@@ -176,20 +183,20 @@ class PushRuns:
             Failed(Reason.REMOVAL_PENDING, f"{left} entries have to be let go at Phase: {why}") if left else Pending()
         )
 
-    async def _last_drive(self, subject: PushSubject, resource: Resource) -> Drive:
-        """Return how a resource in deletion is driven: nothing is wanted, where its ledger says it pushed."""
+    async def _last_drive(self, subject: PushSubject, resource: Resource) -> tuple[Drive, ExpectedError | None]:
+        """Return how a resource in deletion is driven: nothing is wanted, where its ledger says it pushed.
+
+        With it comes the error because of which nobody may call Phase for it.
+        """
         spec = self._specs.read(resource)
         spec = replace(spec, push=PushSpec(spec.push.root, policies=spec.push.policies))
         self._subjects.wants(subject, spec.push, spec.ask)
-        asker = await self._specs.asker(resource, spec)
-        if asker.account is None and subject.account is not None and subject.account.base_url == spec.ask.base_url:
-            # Its token has gone first, as in a namespace that is deleted.
-            asker = PushAsker(subject.account, subject.credential)
+        asker = last_asker(await self._specs.asker(resource, spec), spec.ask, subject)
         drive = self._drive(subject, resource, spec, asker)
         before = Ledger.read(resource.status).at
         # No token goes to a host that a ledger alone names.
         is_there = before is not None and before.host == spec.ask.base_url
-        return replace(drive, at=before) if is_there else drive
+        return replace(drive, at=before) if is_there else drive, asker.error
 
 
 def _told(drive: Drive, driven: Driven, trouble: ExpectedError | None, *, is_unclear: bool) -> PushOutcome:

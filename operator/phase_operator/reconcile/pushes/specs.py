@@ -13,14 +13,14 @@ from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec, Upd
 from phase_operator.core.access.admission import Admitted, admit
 from phase_operator.core.access.grants import Use
 from phase_operator.core.access.tenancy import Tenancy, push_refusal, reach_refusal
-from phase_operator.core.errors import ExpectedError, Invalid
+from phase_operator.core.errors import Invalid
 from phase_operator.core.push.spec import PushSpec, check_token, lowered, push_spec
-from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parsed, spec_of, task_of
+from phase_operator.reconcile.errands.asker import Asker, asker_of
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import LabelsOf, PhaseApi
-from phase_operator.reconcile.pushes.ports import PushAsker, Spec
+from phase_operator.reconcile.pushes.ports import Spec
 from phase_operator.reconcile.run.registration import Registration
 from phase_operator.reconcile.store import Lifecycle, Resource
 
@@ -67,10 +67,6 @@ class PushSpecs:
         """Take out a resource that is gone or refused."""
         self._registration.leave(key)
 
-    async def asker(self, resource: Resource, spec: Spec) -> PushAsker:
+    async def asker(self, resource: Resource, spec: Spec) -> Asker:
         """Return whom it calls Phase as; a token that is missing or not valid is an error in it."""
-        try:
-            credential = await self._tokens.credential(spec.ask, self._phase)
-        except ExpectedError as error:
-            return PushAsker(error=error.to_keep())
-        return PushAsker(Account(spec.ask.base_url, credential.account), credential)
+        return await asker_of(spec.ask, self._tokens, self._phase)

@@ -67,6 +67,9 @@ class PushSubjects:
     def suspend(self, key: ObjectKey) -> None:
         """Have changes of what a resource takes not concern it, until it wants something again."""
         self._readers.drop(key)
+        if (found := self._subjects.get(key)) is not None:
+            # Whoever waits holds no values.
+            found.read.clear()
 
     def uses(self, subject: PushSubject, account: Account, credential: Credential) -> None:
         """Record what a subject calls Phase with."""

@@ -531,6 +531,34 @@ class TestTheEnd:
             assert not living(house)
             assert KEY not in house.cluster.outside
 
+    async def test_a_token_whose_owner_refuses_the_host_gives_nothing_back(self) -> None:
+        """The annotation on a token Secret binds whoever still knows the token."""
+        async with LeaseHouse() as house:
+            lease = await served(house)
+            house.cluster.token_hosts[TOKEN] = "https://other.example"
+            house.tokens.changed(TOKEN)
+            await self.deleted(house)
+            await house.rest()
+
+            assert living(house) == {lease}
+            assert house.ready()[0] == "RemovalPending"
+            assert "does not list the host" in house.ready()[1]
+
+    async def test_a_token_that_could_not_be_read_for_a_moment_is_read_again(self) -> None:
+        """Nothing about the token Secret changes, so nobody wakes the resource."""
+        async with LeaseHouse() as house:
+            await served(house)
+        house.cluster.errors["read_token"] = OUTAGE
+        async with house.successor() as after:
+            await self.deleted(after)
+            await after.rest()
+            assert living(after)
+            after.cluster.errors.clear()
+            await after.pass_time(60)
+
+            assert not living(after)
+            assert KEY not in after.cluster.outside
+
     async def test_with_revoke_false_leases_are_left_to_their_ends(self) -> None:
         async with LeaseHouse() as house:
             lease = await served(house, revoke=False)

@@ -7,7 +7,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
 from phase_operator.api.v1alpha1.push_sources import GeneratedKind
-from phase_operator.core.errors import Waiting
+from phase_operator.core.errors import Invalid, Transient, Waiting
 from phase_operator.core.outcome import Failed, Gone
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.spec import Generated
@@ -110,6 +110,55 @@ async def test_a_token_that_goes_first_does_not_keep_entries() -> None:
 
     assert house.server.phase.living() == []
     assert isinstance(house.outcomes[KEY], Gone)
+
+
+async def test_a_token_whose_owner_refuses_the_host_deletes_no_entries() -> None:
+    """The annotation on a token Secret binds whoever still knows the token."""
+    house = await pushed(policies=DELETE)
+    house.cluster.asker_errors[KEY] = Waiting(Reason.HOST_REFUSED, "the annotation does not list the host")
+    delete(house)
+    await house.rest()
+
+    assert set(house.cluster.there()) == {"A", "B"}
+    found = house.outcomes[KEY]
+    assert isinstance(found, Failed)
+    assert found.reason is Reason.REMOVAL_PENDING
+    assert "does not list the host" in found.message
+
+
+async def test_a_token_that_cannot_be_read_for_a_moment_is_read_again_in_a_deletion() -> None:
+    """Nothing about the token Secret changes, so nobody wakes the resource."""
+    before = await pushed(policies=DELETE)
+    before.cluster.asker_errors[KEY] = Transient(Reason.KUBERNETES_UNAVAILABLE, "away")
+    house = PushHouse(before.cluster)
+    delete(house)
+    await house.rest()
+    assert set(house.cluster.there()) == {"A", "B"}
+    house.cluster.asker_errors.clear()
+    await house.pass_time(60)
+
+    assert house.server.phase.living() == []
+    assert isinstance(house.outcomes[KEY], Gone)
+
+
+async def test_a_resource_that_lost_its_grant_leaves_its_entries_and_does_not_hang() -> None:
+    house = await pushed(policies=DELETE)
+    house.cluster.refusals[KEY] = Invalid(Reason.CROSS_NAMESPACE, "no grant (--grant what=push)")
+    delete(house)
+    calls = house.server.calls.total()
+    await house.rest()
+
+    found = house.outcomes[KEY]
+    assert isinstance(found, Failed)
+    assert found.reason is Reason.REMOVAL_PENDING
+    assert "what=push" in found.message
+    # Its reference to the token counts no more.
+    assert KEY in house.cluster.left
+    await house.pass_time(660, step=30)
+    assert isinstance(house.outcomes[KEY], Gone)
+    assert set(house.cluster.there()) == {"A", "B"}
+    assert house.server.calls.total() == calls
+    assert any("what=push" in each.message for each in house.cluster.notices)
 
 
 async def test_a_lost_delete_is_settled_by_a_look() -> None:

@@ -91,6 +91,17 @@ async def test_a_push_that_is_over_or_may_not_be_watches_nothing(ends: Callable[
     assert house.places.watched == {}
 
 
+@pytest.mark.parametrize("ends", [_suspend, _remove, _refuse])
+async def test_a_push_that_is_over_or_may_not_be_is_woken_by_no_source(ends: Callable[[PushHouse], None]) -> None:
+    house = await pushed()
+    assert house.readers.of(KEY.namespace) is not None
+
+    ends(house)
+    await house.rest()
+
+    assert house.readers.of(KEY.namespace) is None
+
+
 async def test_a_push_whose_token_cannot_be_read_for_a_while_watches_on() -> None:
     house = await pushed()
 

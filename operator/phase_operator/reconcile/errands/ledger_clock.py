@@ -1,7 +1,8 @@
-"""The time by which leases are judged: it passes as steadily as a lease lives, whatever is done to the wall clock.
+"""The time by which ledgers are written and judged: it passes steadily, whatever is done to the wall clock.
 
-Rule: the wall clock is looked at once. Lives, overlaps and looks are told in the status as moments, so somebody who
-sets the machine's clock would otherwise let leases end, or live on, by that much.
+Rule: the wall clock is looked at once. Lives and overlaps of leases, and looks after lost calls, are told in the status
+as moments. So somebody who sets the machine's clock would otherwise let leases end, or live on, by that much, and have
+a call that is still under way taken for one that did nothing.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from phase_operator.core.timestamps import moment_of, timestamp
 from phase_operator.reconcile.ports import Clock
 
 
-class LeaseClock:
+class LedgerClock:
     """The wall clock at the first question, and the time that has passed since.
 
     The first moment is that of the API server if ours is off by more than `CLOCK_OFF`: all processes that ever write

@@ -1,10 +1,10 @@
-"""The time by which leases are judged: what the wall clock does later does not concern it."""
+"""The time by which ledgers are judged: what the wall clock does later does not concern it."""
 
 import pytest
 
 from phase_operator.core.flow.lost_calls import CLOCK_OFF, CLOCKS_APART
 from phase_operator.core.timestamps import moment_of
-from phase_operator.reconcile.leases.lease_clock import LeaseClock
+from phase_operator.reconcile.errands.ledger_clock import LedgerClock
 from support.clock import HandClock
 
 # The hand clock begins a thousand seconds into the year.
@@ -14,7 +14,7 @@ RIGHT, LATER = "2030-01-01T00:16:40Z", "2030-01-01T00:17:40Z"
 @pytest.mark.parametrize("jump", [7200.0, -7200.0, 1.0])
 def test_the_clock_passes_as_time_does_whatever_is_done_to_the_wall_clock(jump: float) -> None:
     clock = HandClock()
-    time = LeaseClock(clock, lambda: "")
+    time = LedgerClock(clock, lambda: "")
     before = time.now()
 
     clock.jump(jump)
@@ -26,7 +26,7 @@ def test_the_clock_passes_as_time_does_whatever_is_done_to_the_wall_clock(jump: 
 def test_jumps_of_the_wall_clock_before_the_first_question_count() -> None:
     clock = HandClock()
     clock.jump(-7200.0)
-    time = LeaseClock(clock, lambda: "")
+    time = LedgerClock(clock, lambda: "")
     clock.jump(7200.0)
 
     assert time.now() == RIGHT
@@ -50,7 +50,7 @@ def test_jumps_of_the_wall_clock_before_the_first_question_count() -> None:
 def test_the_clock_begins_with_that_of_the_api_server_if_ours_is_far_off(date: str, age: float, now: str) -> None:
     clock = HandClock()
 
-    assert LeaseClock(clock, lambda: date, lambda: clock.monotonic() - age).now() == now
+    assert LedgerClock(clock, lambda: date, lambda: clock.monotonic() - age).now() == now
 
 
 def test_the_clocks_of_two_processes_are_less_apart_than_the_last_look_allows() -> None:
@@ -59,6 +59,6 @@ def test_the_clocks_of_two_processes_are_less_apart_than_the_last_look_allows() 
     for error in (-CLOCK_OFF, CLOCK_OFF):
         clock = HandClock()
         clock.jump(error)
-        moments.append(moment_of(LeaseClock(clock, lambda: "Tue, 01 Jan 2030 00:16:40 GMT").now()) or 0.0)
+        moments.append(moment_of(LedgerClock(clock, lambda: "Tue, 01 Jan 2030 00:16:40 GMT").now()) or 0.0)
 
     assert 0 < moments[1] - moments[0] < CLOCKS_APART
