@@ -48,3 +48,5 @@ class Facts:
     most_in_call: int = MOST_IN_CALL
     # Random bits for the next attempt.
     bits: int = 0
+    # Whether Phase has refused for long to show the environment that is looked at.
+    is_shut_out: bool = False

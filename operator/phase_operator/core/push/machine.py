@@ -46,9 +46,10 @@ def next_step(ledger: Ledger, facts: Facts, now: float) -> Step:
     at = ledger.at
     if at is None or at == facts.at or not ledger.rows:
         return _step(ledger, facts, now)
-    if at.host != facts.at.host:
-        left = tuple(PushEvent(Happening.LEFT_AT_OTHER_HOST, place) for place in sorted(ledger.rows))
-        return WriteLedger(Ledger(facts.at), left)
+    if at.host != facts.at.host or facts.is_shut_out:
+        # What nobody lets us see must not hold up what the spec wants now.
+        what = Happening.LEFT_AT_OTHER_HOST if at.host != facts.at.host else Happening.ABANDONED
+        return WriteLedger(Ledger(facts.at), tuple(PushEvent(what, place) for place in sorted(ledger.rows)))
     # The spec names another environment: first the one before is left, where nothing is wanted any more.
     return _step(ledger, replace(facts, at=at, desired=Desired()), now)
 

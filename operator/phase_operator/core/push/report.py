@@ -18,6 +18,10 @@ _MEANINGS = {
     Happening.RESTORED: ("Normal", "somebody had deleted {} in Phase: it is made again"),
     Happening.LEFT: ("Warning", "{} is not wanted any more, but somebody changed it in Phase since: it stays"),
     Happening.LEFT_AT_OTHER_HOST: ("Warning", "the spec names another host: {} stays where it was made"),
+    Happening.ABANDONED: (
+        "Warning",
+        "the spec names another place, and Phase shows the one before no more: {} stays there",
+    ),
 }
 
 

@@ -21,6 +21,8 @@ class Happening(StrEnum):
     LEFT = "EntryLeft"
     # The spec names another host. No token goes to the one where it was made, so it stays there.
     LEFT_AT_OTHER_HOST = "EntryLeftAtOtherHost"
+    # The spec names another environment, and Phase has refused to show the one before for long: it stays there.
+    ABANDONED = "EntriesAbandoned"
 
 
 @dataclass(frozen=True, slots=True)

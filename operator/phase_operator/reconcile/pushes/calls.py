@@ -26,7 +26,7 @@ from phase_operator.reconcile.errands.failures import Go
 from phase_operator.reconcile.ports import Clock, Cluster, Credential, PhaseApi
 from phase_operator.reconcile.pushes.ports import PushApi, PushCounter
 from phase_operator.reconcile.pushes.sent import Sent
-from phase_operator.reconcile.pushes.subject import PushSubject
+from phase_operator.reconcile.pushes.subject import LOOKS, PushSubject
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def failure_kind(step: PhaseStep) -> str:
         case FindApp():
             return "app"
         case LookAt():
-            return "look"
+            return LOOKS
         case _:
             return WRITES
 

@@ -211,6 +211,7 @@ class PushDriver:
             dict(subject.lost),
             most_in_call=subject.most_in_call,
             bits=self._bits(),
+            is_shut_out=subject.is_shut_out(),
         )
 
     def _held(self, drive: Drive, step: PhaseStep, driven: Driven) -> Driven:
@@ -259,7 +260,8 @@ class PushDriver:
     async def _write(self, drive: Drive, step: WriteLedger) -> None:
         """Write the ledger, and remember which attempts this process has announced."""
         resource = self._resources.get(drive.resource.key) or drive.resource
-        announced = _announced(step, drive.subject.ledger_in(resource.status))
+        before = drive.subject.ledger_in(resource.status)
+        announced = _announced(step, before)
         if announced:
             await self._guard(resource)
         document = step.ledger.document()
@@ -268,6 +270,9 @@ class PushDriver:
             raise Transient(Reason.KUBERNETES_UNAVAILABLE, "another process has written the ledger meanwhile")
         self._resources.set_status(resource.key, resource.uid, without(resource.status, *ledgers.FIELDS) | document)
         drive.subject.ready |= announced
+        if before.at is not None and before.at != step.ledger.at:
+            # What failed was about another place.
+            drive.subject.failures.clear()
         if events := events_of(step.events):
             self._cluster.record_event(resource.key, resource.uid, events)
 

@@ -19,6 +19,12 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.failures import Failures
 from phase_operator.reconcile.ports import Credential
 
+# What fails together: calls that show what Phase has.
+LOOKS = "look"
+# Answers that say that an environment is gone, or closed to the account; a Phase that is away says none of them.
+_SHUT = frozenset({Reason.APP_NOT_FOUND, Reason.ENVIRONMENT_NOT_FOUND, Reason.ACCESS_DENIED, Reason.APP_ENCRYPTED})
+# Looks that fail so many times in a row do so for ten minutes, by their pauses.
+_SHUT_AFTER = 8
 # By how much a call gets smaller after Phase has refused one, to find the entry that is at fault.
 _SMALLER = 8
 
@@ -111,6 +117,11 @@ class PushSubject:
         self.seen = revision
         if revision != self.revision:
             self.look = None
+
+    def is_shut_out(self) -> bool:
+        """Return whether Phase has refused for ten minutes to show an environment."""
+        failure = self.failures.get(LOOKS)
+        return failure is not None and failure.times >= _SHUT_AFTER and failure.error.reason in _SHUT
 
     def reported(self, in_step: int, problems: Iterable[Problem]) -> None:
         """Take what a report says."""

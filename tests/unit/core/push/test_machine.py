@@ -163,6 +163,16 @@ def test_no_call_goes_to_the_host_of_an_earlier_spec() -> None:
     assert step == WriteLedger(Ledger(AT), (PushEvent(Happening.LEFT_AT_OTHER_HOST, PLACE),))
 
 
+def test_an_environment_that_nobody_may_see_holds_up_no_other_one() -> None:
+    step = next_step(ledger(row(), at=ELSEWHERE), replace(facts(wanted()), look=None, is_shut_out=True), NOW)
+
+    assert step == WriteLedger(Ledger(AT), (PushEvent(Happening.ABANDONED, PLACE),))
+
+
+def test_the_environment_that_the_spec_names_is_asked_for_again_however_often_it_is_refused() -> None:
+    assert next_step(ledger(row()), replace(facts(wanted()), look=None, is_shut_out=True), NOW) == LookAt(AT)
+
+
 def test_events_are_told_once() -> None:
     restored = next_step(ledger(row()), facts(wanted(), look=look()), NOW)
     assert isinstance(restored, WriteLedger)

@@ -7,7 +7,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
-from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Failed, PushedSource, Suspended
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import RowState
@@ -18,6 +18,7 @@ from support.push_api import lost
 from support.push_house import AT, KEY, PushHouse, ask_of, data, named, person_makes, pushing, said, world
 
 DELETE = Policies(deletion=DeletionPolicy.DELETE)
+STAGING = AT._replace(environment="staging")
 
 
 async def test_a_secret_is_pushed_and_told() -> None:
@@ -323,6 +324,41 @@ async def test_another_environment_is_begun_when_the_one_before_is_left() -> Non
 
     assert cluster.there() == {}
     assert len(cluster.there(AT._replace(environment="staging"))) == 2
+    assert said(house).ready
+
+
+@pytest.mark.parametrize("reason", [Reason.ENVIRONMENT_NOT_FOUND, Reason.APP_NOT_FOUND, Reason.ACCESS_DENIED])
+async def test_an_environment_that_is_shut_holds_a_push_to_another_one_up_for_ten_minutes(reason: Reason) -> None:
+    house = await pushing()
+    house.server.refused["environments"] = [Waiting(reason, "it is not there", had_no_effect=True)] * 8
+    house.cluster.resource(named("db", policies=DELETE), ask=ask_of(environment="staging", spelled="Staging"))
+    house.wake(KEY)
+    await house.rest()
+    await house.pass_time(300)
+    found = house.outcomes[KEY]
+    assert isinstance(found, Failed)
+    assert found.reason is reason
+    assert not house.cluster.there(STAGING)
+
+    await house.pass_time(330)
+
+    assert len(house.cluster.there(STAGING)) == 2
+    assert said(house).ready
+    assert [each.message for each in house.cluster.notices if each.reason == "EntriesAbandoned"] == [
+        'the spec names another place, and Phase shows the one before no more: "/K0000", "/K0001" stays there'
+    ]
+
+
+async def test_a_phase_that_is_away_holds_a_push_to_another_environment_up_until_it_is_back() -> None:
+    house = await pushing()
+    house.server.refused["environments"] = [Transient(Reason.PHASE_UNAVAILABLE, "it is away")] * 9
+    house.cluster.resource(named("db", policies=DELETE), ask=ask_of(environment="staging", spelled="Staging"))
+    house.wake(KEY)
+    await house.rest()
+    await house.pass_time(3600, 30)
+
+    assert len(house.cluster.there(STAGING)) == 2
+    assert not house.cluster.there()
     assert said(house).ready
 
 
