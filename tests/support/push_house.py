@@ -279,7 +279,7 @@ class PushHouse:
             calls=calls,
             gatherer=SourceGatherer(self.sources, self.memory),
             readers=self.readers,
-            generated=GeneratedValues(self.sources, burning, background, lambda: chance.randbytes),
+            generated=GeneratedValues(self.sources, burning, background, chance.randbytes),
             gates=self.places,
             background=background,
             clock=self.clock,

@@ -16,10 +16,9 @@ The only package that imports all others. It decides nothing but order.
 """
 
 from phase_operator.wiring.files import StartError, files_to_allow
-from phase_operator.wiring.loop import Edges
 from phase_operator.wiring.operator import Operator
 from phase_operator.wiring.probes import Patience
 from phase_operator.wiring.process import run
-from phase_operator.wiring.shared import Clients
+from phase_operator.wiring.shared import Clients, Edges
 
 __all__ = ["Clients", "Edges", "Operator", "Patience", "StartError", "files_to_allow", "run"]

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 
+from phase_operator.api import names
 from phase_operator.reconcile.errands.lease_rate import LeaseRate
 from phase_operator.reconcile.leases.calls import LeaseCalls
 from phase_operator.reconcile.leases.driver import Driver
@@ -15,24 +16,21 @@ from phase_operator.reconcile.leases.subjects import Subjects
 from phase_operator.reconcile.leases.targets import LeaseTargets
 from phase_operator.reconcile.queue.schedule import Priority
 from phase_operator.reconcile.run.parts import Parts
-from phase_operator.settings import Settings
-from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring.shared import Clients, Shared
+from phase_operator.wiring.shared import Shared
 
 _BITS = 64
 
 
-class LeaseLoop:
+class LeaseParts:
     """The parts that are about leases. Runs can be built when the parts for targets are."""
 
-    def __init__(self, settings: Settings, clients: Clients, shared: Shared, metrics: Metrics, kind: str) -> None:
-        self._settings, self._clients, self._shared = settings, clients, shared
-        self._metrics, clock = metrics, shared.clock
-        self._lists, self._rate = Lists(), LeaseRate(settings.leases_per_minute)
-        wake = shared.wake
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        edges, clock, wake = shared.edges, shared.ledger_clock, shared.wake
+        self._lists, self._rate = Lists(), LeaseRate(edges.settings.leases_per_minute)
         self._calls = LeaseCalls(
-            api=clients.leases,
-            phase=clients.phase,
+            api=edges.clients.leases,
+            phase=edges.clients.phase,
             lists=self._lists,
             rate=self._rate,
             memory=shared.memory,
@@ -40,7 +38,7 @@ class LeaseLoop:
             wake=wake,
         )
         self.subjects = Subjects(
-            resources=shared.resources.of(kind),
+            resources=shared.resources.of(names.KIND_PHASE_DYNAMIC_SECRET),
             digest_key=shared.digest_key,
             errands=shared.errands,
             calls=self._calls,
@@ -50,7 +48,7 @@ class LeaseLoop:
             clock=clock,
             wake=wake,
         )
-        metrics.track_leases(self.subjects.states, self.subjects.soonest_end, self.subjects.ending)
+        edges.metrics.track_leases(self.subjects.states, self.subjects.soonest_end, self.subjects.ending)
 
     def close(self) -> None:
         """Begin no more calls that make a lease."""
@@ -58,13 +56,13 @@ class LeaseLoop:
 
     def runs(self, parts: Parts, is_complete: Callable[[], bool]) -> LeaseRuns:
         """Return what reconciles PhaseDynamicSecrets."""
-        shared, cluster = self._shared, self._shared.cluster
+        shared, edges, cluster = self._shared, self._shared.edges, self._shared.cluster
         known = KnownLeases(
             subjects=self.subjects,
             lists=self._lists,
             rate=self._rate,
             gates=shared.poller,
-            clock=shared.clock,
+            clock=shared.ledger_clock,
             is_complete=is_complete,
         )
         driver = Driver(
@@ -73,7 +71,7 @@ class LeaseLoop:
             errands=shared.errands,
             calls=self._calls,
             known=known,
-            news=LeaseNews(cluster, shared.clock, self._metrics),
+            news=LeaseNews(cluster, shared.ledger_clock, edges.metrics),
             digest_key=shared.digest_key,
             bits=lambda: secrets.randbits(_BITS),
         )
@@ -82,12 +80,12 @@ class LeaseLoop:
             driver=driver,
             calls=self._calls,
             errands=shared.errands,
-            targets=LeaseTargets(cluster, parts.writer, shared.background),
+            targets=LeaseTargets(cluster, parts.writer, edges.background),
             ending=Ending(cluster, parts.finalizer, shared.removal),
             registration=parts.registration,
             restarts=shared.restarts,
             tokens=shared.tokens,
-            phase=self._clients.phase,
+            phase=edges.clients.phase,
             tenancy=shared.tenancy,
             labels_of=shared.labels_of,
             wake_in=lambda key, delay: shared.queue.add(key, delay=delay, priority=Priority.PERIODIC),

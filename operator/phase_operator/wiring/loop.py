@@ -3,14 +3,12 @@
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, Definition
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
@@ -18,14 +16,13 @@ from phase_operator.kube.record_cache import RecordCache
 from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.errands.ledger_clock import LedgerClock
 from phase_operator.reconcile.errands.removal import Removal
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
-from phase_operator.reconcile.ports import Clock, Restarts
+from phase_operator.reconcile.ports import Restarts
 from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.report import Events, Report
 from phase_operator.reconcile.restarts.disabled import NoRestarts
@@ -40,12 +37,10 @@ from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Runs, Workers
 from phase_operator.reconcile.writers import Writers
 from phase_operator.settings import Settings
-from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring.leases import LeaseLoop
-from phase_operator.wiring.pushes import PushLoop
-from phase_operator.wiring.shared import Clients, Shared
+from phase_operator.wiring.leases import LeaseParts
+from phase_operator.wiring.pushes import PushParts
+from phase_operator.wiring.shared import Edges, Shared
 
-KEY_BYTES = 32
 # Seconds between two looks whether all that goes on outside the cluster is over, at the end of the process.
 _LOOK_EVERY = 0.1
 
@@ -64,18 +59,6 @@ class Startup:
         if self.key is None:
             raise RuntimeError("a run began before the digest key was read")
         return self.key
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """What the parts of a replica are given from outside."""
-
-    settings: Settings
-    client: KubeClient
-    clients: Clients
-    background: BackgroundThread
-    metrics: Metrics
-    clock: Clock
 
 
 class Loop:
@@ -106,8 +89,7 @@ class Loop:
         restarts = self._restarter() if settings.restarts else NoRestarts()
         shared = self._shared(restarts)
         self.errands = shared.errands
-        self.leases = LeaseLoop(settings, edges.clients, shared, metrics, names.KIND_PHASE_DYNAMIC_SECRET)
-        self.pushes = PushLoop(settings, edges.clients.phase, edges.clients.pushes, shared, metrics)
+        self.leases, self.pushes = LeaseParts(shared), PushParts(shared)
         self.workers = self._workers(restarts, self._runs(restarts))
 
     def _restarter(self) -> Restarts:
@@ -133,7 +115,7 @@ class Loop:
         clock = LedgerClock(edges.clock, lambda: client.server_date, lambda: client.dated_at)
         wake, settings = self.triggers.answered, edges.settings
         return Shared(
-            client=client,
+            edges=edges,
             queue=self.queue,
             wake=wake,
             resources=self.resources,
@@ -146,10 +128,9 @@ class Loop:
             tenancy=self.tenancy,
             labels_of=self.labels.of,
             restarts=restarts,
-            background=edges.background,
             digest_key=self._startup.digest_key,
             removal=Removal(self.cluster, clock, settings.removal_seconds),
-            clock=clock,
+            ledger_clock=clock,
         )
 
     async def settle(self) -> None:

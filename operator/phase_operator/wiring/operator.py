@@ -13,8 +13,9 @@ from phase_operator.kube.digest_key import load_digest_key
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.version import check_version
 from phase_operator.wiring.files import most_calls
-from phase_operator.wiring.loop import KEY_BYTES, Edges, Loop, Startup
+from phase_operator.wiring.loop import Loop, Startup
 from phase_operator.wiring.probes import Patience, leader_probes, standby_probes, track
+from phase_operator.wiring.shared import KEY_BYTES, Edges
 from phase_operator.wiring.watches import Watches
 
 log = logging.getLogger(__name__)

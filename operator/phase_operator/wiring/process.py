@@ -24,10 +24,9 @@ from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import PortInUseError, serve
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring.files import LOOKUPS_EACH, StartError, most_calls, open_files
-from phase_operator.wiring.loop import KEY_BYTES, Edges
 from phase_operator.wiring.operator import Operator
 from phase_operator.wiring.probes import Patience
-from phase_operator.wiring.shared import Clients
+from phase_operator.wiring.shared import KEY_BYTES, Clients, Edges
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What the edges to Phase are, and the parts of the loop that resources of all kinds use."""
+"""What a replica is given from outside, and the parts of its loop that leases and pushes use as well."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +19,11 @@ from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Clock, LabelsOf, Restarts, Wake
 from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.store import Stores
+from phase_operator.settings import Settings
+from phase_operator.telemetry.metrics import Metrics
+
+# Of every random key.
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,22 @@ class Clients:
 
 
 @dataclass(frozen=True, slots=True)
+class Edges:
+    """What the parts of a replica are given from outside."""
+
+    settings: Settings
+    client: KubeClient
+    clients: Clients
+    background: BackgroundThread
+    metrics: Metrics
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """The parts of the loop that leases and pushes use as well."""
 
-    client: KubeClient
+    edges: Edges
     queue: WorkQueue[ObjectKey]
     wake: Wake
     resources: Stores
@@ -48,8 +65,7 @@ class Shared:
     tenancy: Tenancy
     labels_of: LabelsOf
     restarts: Restarts
-    background: BackgroundThread
     digest_key: Callable[[], bytes]
     removal: Removal
     # The time by which all processes judge what they record in statuses.
-    clock: Clock
+    ledger_clock: Clock

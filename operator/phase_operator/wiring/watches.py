@@ -23,7 +23,8 @@ from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetSink
 from phase_operator.kube.watch import WHOLE, BothSinks, Callbacks, Collection, CollectionWatch, Sink
 from phase_operator.kube.watch_content import is_news
-from phase_operator.wiring.loop import Edges, Loop, Startup, kind_in_keys
+from phase_operator.wiring.loop import Loop, Startup, kind_in_keys
+from phase_operator.wiring.shared import Edges
 
 _VALUES = (names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE)
 _OURS = f"{names.LABEL_TARGET} in ({','.join(_VALUES)})"

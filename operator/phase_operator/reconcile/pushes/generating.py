@@ -1,6 +1,5 @@
 """Values that are made once: each is in its Secret, and the API server has confirmed it, before anything is pushed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -39,9 +38,7 @@ class Kept:
 class GeneratedValues:
     """Makes the generated values of resources, and keeps them."""
 
-    def __init__(
-        self, homes: PushHomes, cluster: Cluster, background: BackgroundThread, random: Callable[[], RandomBytes]
-    ) -> None:
+    def __init__(self, homes: PushHomes, cluster: Cluster, background: BackgroundThread, random: RandomBytes) -> None:
         self._homes = homes
         self._cluster = cluster
         self._background = background
@@ -68,7 +65,7 @@ class GeneratedValues:
         made: dict[str, SecretValue] = {}
         for each in asked:
             # One by one: primes take long to find, and others have their turn in between.
-            work, effort = partial(_made, each, self._random()), _EFFORT.get(each.kind, _USUAL_EFFORT)
+            work, effort = partial(_made, each, self._random), _EFFORT.get(each.kind, _USUAL_EFFORT)
             made |= await self._background.run(work, effort, key.namespace)
         rotations = {each.key: each.rotate for each in asked}
         if not await self._homes.keep(key, subject.key, home, made, rotations):
