@@ -182,7 +182,6 @@ class LeaseHouse(Loop):
             calls=calls,
             lists=lists,
             rate=rate,
-            accounts=self.poller,
             clock=ledger_clock,
             wake=self.triggers.answered,
         )

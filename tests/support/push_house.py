@@ -267,7 +267,6 @@ class PushHouse:
         self.readers = PushReaders()
         self.subjects = PushSubjects(
             errands=self.errands,
-            accounts=self.places,
             readers=self.readers,
             clock=self.clock,
             memory_key=lambda: chance.randbytes(32),

@@ -44,7 +44,6 @@ class LeaseParts:
             calls=self._calls,
             lists=self._lists,
             rate=self._rate,
-            accounts=shared.poller,
             clock=clock,
             wake=wake,
         )

@@ -46,7 +46,6 @@ class PushParts:
         )
         self.subjects = PushSubjects(
             errands=shared.errands,
-            accounts=shared.poller,
             readers=self._readers,
             clock=clock,
             memory_key=lambda: secrets.token_bytes(KEY_BYTES),

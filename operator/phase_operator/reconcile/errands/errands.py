@@ -5,6 +5,7 @@ Rule: however an errand ends, its place is given back and its resource runs agai
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 from typing import Protocol
@@ -43,6 +44,12 @@ class Places(Protocol):
     def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         """Count the end of a call that is no read, and wake those whom it concerns."""
 
+    def keep_account(self, account: Account) -> None:
+        """Keep what is known of an account, also while nobody reads with it."""
+
+    def let_account_go(self, account: Account) -> None:
+        """Undo one `keep_account`."""
+
 
 class Errands:
     """What runs plan and workers make."""
@@ -62,6 +69,8 @@ class Errands:
         self._counted = counted
         # `quick`: how many calls may be under way that are answered at once; others have places of their own.
         self._queue = ErrandQueue(quick, places.other_allowed_at)
+        # How many resources make calls with an account, whatever their kind.
+        self._users: Counter[Account] = Counter()
         self._waiter = Waiter(clock)
         self._watchdog = Watchdog(clock)
 
@@ -81,9 +90,18 @@ class Errands:
         """Return whether an errand of a resource has begun and not ended."""
         return self._queue.is_under_way(subject)
 
-    def forget(self, account: Account) -> None:
-        """Forget how long calls of an account took, which makes no more."""
-        self._queue.forget(account)
+    def keep_account(self, account: Account) -> None:
+        """Keep what is known of an account: one more resource makes calls with it."""
+        self._users[account] += 1
+        self._places.keep_account(account)
+
+    def let_account_go(self, account: Account) -> None:
+        """Undo one `keep_account`; how long calls of an account took is forgotten with the last one."""
+        self._users[account] -= 1
+        if not self._users[account]:
+            del self._users[account]
+            self._queue.forget(account)
+        self._places.let_account_go(account)
 
     # For workers.
 

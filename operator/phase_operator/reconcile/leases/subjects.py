@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Protocol
 
 from phase_operator.core.leases.ledger import LeasePlace, LeaseState, Ledger
 from phase_operator.core.leases.lives import ends_soon
@@ -20,16 +19,6 @@ from phase_operator.reconcile.ports import Clock, Credential, Wake
 from phase_operator.reconcile.store import PhaseSecretStore, Resource
 
 
-class Accounts(Protocol):
-    """What is known of the quota of accounts."""
-
-    def keep_account(self, account: Account) -> None:
-        """Keep what is known of an account, also while nobody reads with it."""
-
-    def let_account_go(self, account: Account) -> None:
-        """Undo one `keep_account`."""
-
-
 class Subjects:
     """The subjects by key."""
 
@@ -42,7 +31,6 @@ class Subjects:
         calls: LeaseCalls,
         lists: Lists,
         rate: LeaseRate,
-        accounts: Accounts,
         clock: Clock,
         wake: Wake,
     ) -> None:
@@ -52,7 +40,6 @@ class Subjects:
         self._calls = calls
         self._lists = lists
         self._rate = rate
-        self._accounts = accounts
         self._clock = clock
         self._wake = wake
         self._subjects: dict[ObjectKey, Subject] = {}
@@ -81,7 +68,7 @@ class Subjects:
         self._leave(subject)
         subject.account = account
         self._users[account] += 1
-        self._accounts.keep_account(account)
+        self._errands.keep_account(account)
 
     def uses_token(self, key: ObjectKey) -> bool:
         """Return whether a resource calls Phase with the token that it names."""
@@ -165,9 +152,8 @@ class Subjects:
             del self._users[account]
             self._lists.forget(account)
             self._calls.forget(account)
-            self._errands.forget(account)
             self._rate.prune(self._clock.monotonic())
-        self._accounts.let_account_go(account)
+        self._errands.let_account_go(account)
 
 
 def _under_way(subject: Subject) -> Iterator[tuple[LeasePlace, int]]:

@@ -1,8 +1,6 @@
 """All resources that push, with what this process knows of each."""
 
-from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
 
 from phase_operator.core.push.memory import WrittenValues
 from phase_operator.core.push.readers import PushReaders
@@ -16,16 +14,6 @@ from phase_operator.reconcile.pushes.subject import PushSubject
 from phase_operator.reconcile.store import Resource
 
 
-class Accounts(Protocol):
-    """What is known of the quota of accounts."""
-
-    def keep_account(self, account: Account) -> None:
-        """Keep what is known of an account, also while nobody reads with it."""
-
-    def let_account_go(self, account: Account) -> None:
-        """Undo one `keep_account`."""
-
-
 class PushSubjects:
     """The subjects by key."""
 
@@ -33,20 +21,17 @@ class PushSubjects:
         self,
         *,
         errands: Errands,
-        accounts: Accounts,
         readers: PushReaders,
         clock: Clock,
         memory_key: Callable[[], bytes],
     ) -> None:
         self._errands = errands
-        self._accounts = accounts
         # Whom a change of an object concerns.
         self._readers = readers
         self._clock = clock
         # A key that no other process has: what digests of values are made with.
         self._memory_key = memory_key
         self._subjects: dict[ObjectKey, PushSubject] = {}
-        self._users: Counter[Account] = Counter()
 
     def of(self, resource: Resource) -> PushSubject:
         """Return the subject of a resource; one that was made anew under its name has no past."""
@@ -81,8 +66,7 @@ class PushSubjects:
         subject.look, subject.app_id = None, ""
         subject.failures.clear()
         subject.account = account
-        self._users[account] += 1
-        self._accounts.keep_account(account)
+        self._errands.keep_account(account)
 
     def forced(self, key: ObjectKey) -> str | None:
         """Return the value of the sync annotation that the last run has answered, if any."""
@@ -120,12 +104,7 @@ class PushSubjects:
             self._leave(found)
 
     def _leave(self, subject: PushSubject) -> None:
-        """Have a subject use its account no more; what only that account is known for goes with its last user."""
+        """Have a subject use its account no more."""
         account, subject.account = subject.account, None
-        if account is None:
-            return
-        self._users[account] -= 1
-        if not self._users[account]:
-            del self._users[account]
-            self._errands.forget(account)
-        self._accounts.let_account_go(account)
+        if account is not None:
+            self._errands.let_account_go(account)

@@ -1,6 +1,7 @@
 """However an errand ends, its place is given back, its resource runs again, and the host is judged fairly."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 
@@ -33,6 +34,7 @@ class Places:
         self.has_bug = False
         # Until then they are closed, in seconds of the clock.
         self.opens = 0.0
+        self.kept: Counter[Account] = Counter()
 
     def other_allowed_at(self, account: Account, now: float) -> float:
         return max(now, self.opens)
@@ -52,15 +54,21 @@ class Places:
         self.under_way -= 1
         self.told.append((asked, error))
 
+    def keep_account(self, account: Account) -> None:
+        self.kept[account] += 1
+
+    def let_account_go(self, account: Account) -> None:
+        self.kept[account] -= 1
+
 
 class Bench:
     """Errands with all that they tell."""
 
-    def __init__(self) -> None:
+    def __init__(self, quick: int = 2) -> None:
         self.places = Places()
         self.woken: list[ObjectKey] = []
         self.counted: list[tuple[str, str]] = []
-        self.errands = Errands(self.places, HandClock(), self.woken.append, self._count, quick=2)
+        self.errands = Errands(self.places, HandClock(), self.woken.append, self._count, quick)
 
     def _count(self, errand: Errand, result: str) -> None:
         self.counted.append((errand.kind, result))
@@ -71,6 +79,38 @@ class Bench:
 
         self.errands.plan(Errand(KEY, ACCOUNT, "lease", work, waits_for_others=waits_for_others))
         await self.errands.make(await self.errands.take())
+
+    async def begin(self, *keys: ObjectKey) -> int:
+        """Plan an errand of each resource, and return how many begin at once."""
+
+        async def work(_: Callable[[], None]) -> ExpectedError | None:
+            return None
+
+        for key in keys:
+            self.errands.plan(Errand(key, ACCOUNT, "look", work))
+        takers = [asyncio.ensure_future(self.errands.take()) for _ in keys]
+        await settle()
+        begun = [each.result() for each in takers if each.done()]
+        for each in takers:
+            each.cancel()
+        for errand in begun:
+            await self.errands.make(errand)
+        return len(begun)
+
+
+async def test_how_long_an_account_took_is_known_until_its_last_user_goes() -> None:
+    """A resource of one kind that goes must not make the account slow for one of another kind."""
+    bench, keys = Bench(quick=4), (ObjectKey("team", "a"), ObjectKey("team", "b"))
+    bench.errands.keep_account(ACCOUNT)
+    bench.errands.keep_account(ACCOUNT)
+    await bench.make()
+
+    bench.errands.let_account_go(ACCOUNT)
+
+    assert await bench.begin(*keys) == len(keys)
+    bench.errands.let_account_go(ACCOUNT)
+    assert not +bench.places.kept
+    assert await bench.begin(*keys) == 1, "a namespace has one place for calls of an account that is not known"
 
 
 async def test_an_errand_passes_the_gate_and_wakes_its_resource() -> None:
