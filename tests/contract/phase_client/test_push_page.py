@@ -155,6 +155,6 @@ def test_the_output_of_kubectl_on_the_page_agrees_with_its_table(example: str, e
     lines = [line.split() for block in fenced(PAGE, example, "console") for line in block.splitlines()]
 
     headers = [line for line in lines if line[0] == "NAME"]
-    rows = [dict(zip(headers[0], line, strict=True)) for line in lines if line[0] == name]
+    last = dict(zip(headers[0], [line for line in lines if line[0] == name][-1], strict=True))
     assert set(map(tuple, headers)) == {("NAME", "APP", "ENV", "READY", "REASON", "ENTRIES", "CHANGED", "AGE")}
-    assert [(each["READY"], each["REASON"], each["ENTRIES"]) for each in rows][-1] == ("True", "Synced", str(entries))
+    assert (last["READY"], last["REASON"], last["ENTRIES"]) == ("True", "Synced", str(entries))

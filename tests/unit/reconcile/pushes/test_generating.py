@@ -130,9 +130,10 @@ async def test_a_value_that_only_phase_has_is_kept_there() -> None:
     assert (entry.value, entry.version, entry.is_deleted) == (value, 1, False)
 
 
-async def test_a_value_that_a_person_brings_back_is_pushed_and_stays_the_same() -> None:
+@pytest.mark.parametrize("words", [{}, {"SESSION": "2026-12"}], ids=["never rotated", "rotated"])
+async def test_a_value_that_a_person_brings_back_is_pushed_and_stays_the_same(words: dict[str, str]) -> None:
     _, [cluster] = world()
-    cluster.resource(spec())
+    cluster.resource(spec(password(rotate=words.get("SESSION", ""))))
     house = PushHouse(cluster)
     await house.rest()
     [value] = cluster.there().values()
@@ -140,8 +141,8 @@ async def test_a_value_that_a_person_brings_back_is_pushed_and_stays_the_same() 
     house.wake(KEY)
     await house.rest()
 
-    # As somebody makes it by hand: it remembers no word.
-    cluster.stock.homes[HOME] = Home(lost_home.owner, "uid-2", "1", {"SESSION": value.encode()})
+    # As somebody makes it by hand, as the page on pushes says.
+    cluster.stock.homes[HOME] = Home(lost_home.owner, "uid-2", "1", {"SESSION": value.encode()}, words)
     house.wake(KEY)
     await house.rest()
 
