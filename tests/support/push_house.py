@@ -36,6 +36,7 @@ from phase_operator.reconcile.pushes.generating import GeneratedValues
 from phase_operator.reconcile.pushes.ports import Spec
 from phase_operator.reconcile.pushes.runs import PushOutcome, PushRuns
 from phase_operator.reconcile.pushes.subjects import PushSubjects
+from phase_operator.reconcile.retries import retry_wanted
 from phase_operator.reconcile.store import PhaseSecretStore, Resource, Stores
 from support.clock import HandClock, settle
 from support.fakes import AwaitedThread, FakeCluster
@@ -43,6 +44,8 @@ from support.push_api import FakeSources, Fuse, KilledError, PushPhase, PushServ
 from support.push_world import Stored
 
 KIND = "PhasePushSecret"
+# Seconds after which a run that failed is repeated; the operator's pauses grow.
+_RETRIED = 30.0
 HOST = "https://phase.example/service/public"
 AT = PushPlace(HOST, "app", "production")
 KEY = ObjectKey("shop", "to-phase", KIND)
@@ -320,9 +323,11 @@ class PushHouse:
             for key in sorted(ready):
                 self.runs_made += 1
                 resource = self.store.get(key)
-                self.outcomes[key] = await self.runs.reconcile(key, resource)
-                if isinstance(self.outcomes[key], Gone):
+                outcome = self.outcomes[key] = await self.runs.reconcile(key, resource)
+                if isinstance(outcome, Gone):
                     self.store.remove(key)
+                elif retry_wanted(outcome):
+                    heapq.heappush(self._due, (self.clock.monotonic() + _RETRIED, key))
             if not await self._make_errands() and not ready:
                 return
         raise AssertionError("it never comes to rest")

@@ -31,8 +31,8 @@ from phase_operator.reconcile.store import Lifecycle, Resource
 PushOutcome = Pushed | Suspended | Failed | Pending | Gone
 # Seconds; no clock waits for longer at a time.
 _LONGEST_WAIT = 86_400.0
-# Seconds after which what failed without Phase is tried again: a token, a source or a write.
-_AGAIN = 30.0
+# Seconds after which a token is read again that could not be read.
+_TOKEN_AGAIN = 30.0
 
 
 class PushRuns:
@@ -76,13 +76,12 @@ class PushRuns:
             return await (self._end(subject, resource) if is_ending else self._run(subject, resource))
         except ResourceGoneError:
             return Gone()
+        except Invalid as error:
+            # What it takes is no concern of who may not push it.
+            self._subjects.suspend(key)
+            self._leave(key)
+            return Failed(error.reason, error.message)
         except ExpectedError as error:
-            if isinstance(error, Transient):
-                self._wake_in(key, _AGAIN)
-            if isinstance(error, Invalid):
-                # What it takes is no concern of who may not push it.
-                self._subjects.suspend(key)
-                self._leave(key)
             return Failed.of(error)
 
     def forced(self, key: ObjectKey) -> str | None:
@@ -103,7 +102,7 @@ class PushRuns:
         driven = await self._driver.drive(drive)
         self._go_on(drive, driven)
         if isinstance(asker.error, Transient):
-            self._wake_in(resource.key, _AGAIN)
+            self._wake_in(resource.key, _TOKEN_AGAIN)
         trouble = asker.error or subject.failures.trouble()
         outcome = _told(drive, driven, trouble, is_unclear=bool(subject.lost) and asker.error is None)
         if isinstance(outcome, Pushed):
@@ -168,7 +167,7 @@ class PushRuns:
                 return Gone()
             self._go_on(drive, driven)
             if isinstance(error, Transient):
-                self._wake_in(resource.key, _AGAIN)
+                self._wake_in(resource.key, _TOKEN_AGAIN)
             trouble = error or subject.failures.trouble()
             why = trouble.message if trouble is not None else "its calls did not end"
         except Invalid as refusal:
