@@ -10,7 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import EntryType, KeySelection
 from phase_operator.core.errors import Waiting
 from phase_operator.core.push.desired import Desired, desired
-from phase_operator.core.push.limits import LARGEST_VALUE, MOST_ENTRIES, MOST_IN_CALL, first_call, size_in_json
+from phase_operator.core.push.limits import LARGEST_VALUE, MOST_ENTRIES, first_call, size_in_json
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.sources import Rule, Source, SourceState, source_problem
 from phase_operator.core.refs import Kind
@@ -190,13 +190,13 @@ def test_a_secret_is_never_pushed_as_config() -> None:
     assert not source_problem(Kind.SECRET, EntryType.SEALED, secret_type="kubernetes.io/tls")
 
 
-def test_a_thousand_entries_are_twenty_calls() -> None:
+def test_a_thousand_entries_are_sixteen_calls() -> None:
     left, calls = list(range(1000)), 0
     while left:
         left = left[len(first_call(left, lambda _: 600)) :]
         calls += 1
 
-    assert calls == 1000 // MOST_IN_CALL
+    assert calls == 16
 
 
 def test_a_call_has_as_many_bytes_as_it_may_or_a_single_entry() -> None:

@@ -36,9 +36,9 @@ ELSEWHERE = AT._replace(environment="staging")
 DELETE = Policies(deletion=DeletionPolicy.DELETE)
 
 
-@pytest.mark.parametrize(("number", "expected"), [(1, 1), (100, 2), (1000, 20)])
+@pytest.mark.parametrize(("number", "expected"), [(1, 1), (100, 2), (1000, 16)])
 def test_many_entries_are_few_calls(number: int, expected: int) -> None:
-    """A look before, a look after, and fifty entries in a call between."""
+    """A look before, a look after, and 64 entries in a call between."""
     entries = many(number)
 
     steps, known, there = play(entries, look(), Ledger(), Policies())

@@ -34,9 +34,9 @@ async def test_a_secret_is_pushed_and_told() -> None:
     assert house.pushed == {"post": 2}
 
 
-@pytest.mark.parametrize(("number", "posts"), [(1, 1), (100, 2), (1000, 20)])
+@pytest.mark.parametrize(("number", "posts"), [(1, 1), (100, 2), (1000, 16)])
 async def test_many_entries_are_few_calls(number: int, posts: int) -> None:
-    """A look before and one after, each with a probe; at most 25 calls for a thousand entries."""
+    """A look before and one after, each with a probe; whoever probes for others makes two more calls at first."""
     _, [cluster] = world()
     cluster.stock.put("db", data(number))
     cluster.resource(named("db"), ask=ask_of(app=AppRef(name="shop")))
@@ -46,7 +46,7 @@ async def test_many_entries_are_few_calls(number: int, posts: int) -> None:
 
     assert len(cluster.there()) == number
     assert dict(house.server.calls) == {"apps": 1, "environments": 2, "look": 2, "post": posts}
-    assert sum(house.server.calls.values()) <= 25
+    assert sum(house.server.calls.values()) <= 25 - 2
     assert cluster.stock.reads["shop/db"] == 1
 
 

@@ -52,22 +52,22 @@ async def test_a_death_anywhere_leaves_no_twin_and_nothing_undone(lost_calls: bo
     for dies_after in range(MOST):
         _, [cluster] = world()
         theirs = person_makes(cluster.server, "THEIRS", "a person's", "a note")
-        cluster.stock.put("db", {f"K{each:03d}": b"one" for each in range(55)})
-        cluster.stock.put("old", {f"OLD{each:03d}": b"old" for each in range(52)})
+        cluster.stock.put("db", {f"K{each:03d}": b"one" for each in range(70)})
+        cluster.stock.put("old", {f"OLD{each:03d}": b"old" for each in range(66)})
         cluster.resource(named("db", "old", policies=DELETE))
         first = PushHouse(cluster)
         await first.rest()
-        assert len(cluster.there()) == 107
+        assert len(cluster.there()) == 136
 
-        cluster.stock.put("db", {f"K{each:03d}": b"two" for each in range(55)})
-        cluster.stock.put("new", {f"NEW{each:03d}": b"new" for each in range(52)})
+        cluster.stock.put("db", {f"K{each:03d}": b"two" for each in range(70)})
+        cluster.stock.put("new", {f"NEW{each:03d}": b"new" for each in range(66)})
         cluster.stock.put("old", {})
         cluster.resource(named("db", "old", "new", policies=DELETE))
         deaths += await until_it_rests(cluster, dies_after, lost_calls=lost_calls)
 
         # `there` itself fails at a twin.
-        assert cluster.there() == {f"K{each:03d}": "two" for each in range(55)} | {
-            f"NEW{each:03d}": "new" for each in range(52)
+        assert cluster.there() == {f"K{each:03d}": "two" for each in range(70)} | {
+            f"NEW{each:03d}": "new" for each in range(66)
         }
         assert (theirs.value, theirs.version, theirs.comment, theirs.is_deleted) == ("a person's", 1, "a note", False)
         assert all(each.holder is not None for each in cluster.server.phase.entries.values() if each is not theirs)
@@ -102,7 +102,7 @@ async def test_an_entry_is_announced_before_it_is_made() -> None:
     """However early a process dies after Phase has an entry, a ledger names it."""
     for dies_after in range(12):
         _, [cluster] = world()
-        cluster.stock.put("db", {f"K{each}": b"one" for each in range(52)})
+        cluster.stock.put("db", {f"K{each}": b"one" for each in range(66)})
         cluster.resource(named("db"))
         with suppress(KilledError):
             await PushHouse(cluster, dies_after=dies_after).rest()

@@ -116,7 +116,7 @@ async def test_secrets_by_selector_have_folders_of_their_own() -> None:
     paths = {each.place.path for each in house.server.phase.living()}
     assert paths == {f"/cluster/cert-{number:03d}" for number in range(200)}
     assert len(house.server.phase.living()) == 400
-    assert house.server.calls["post"] == 8
+    assert house.server.calls["post"] == 7
     assert said(house).ready
 
 
