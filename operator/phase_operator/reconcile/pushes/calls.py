@@ -121,8 +121,9 @@ class PushCalls:
         try:
             found = await self._phase.environments(at.host, caller.credential, at.app_id, memory)
             if at.environment not in by_name(found):
-                missing = Waiting(Reason.ENVIRONMENT_NOT_FOUND, f'there is no environment "{at.environment}"')
-                raise no_environment(missing, AppRef(id=at.app_id), at.environment, (each.name for each in found))
+                app, environment = _spelled(caller.ask, at, subject.app_id)
+                missing = Waiting(Reason.ENVIRONMENT_NOT_FOUND, f'there is no environment "{environment}"')
+                raise no_environment(missing, app, environment, (each.name for each in found))
             go_on()
             now = self.now()
             memory = self._memory.open(subject.key.namespace, _held(subject))
@@ -183,6 +184,12 @@ def _held(subject: PushSubject) -> list[Reservation]:
     """Return the memory that the next look of a resource replaces."""
     look = subject.look
     return [look.memory] if look is not None and look.memory is not None else []
+
+
+def _spelled(ask: Ask, at: PushPlace, app_id: str) -> tuple[AppRef, str]:
+    """Return app and environment as the spec spells them; one that is only in a ledger has no such words."""
+    app = ask.app if at.app_id == app_id else AppRef(id=at.app_id)
+    return app, ask.spelled if at.environment == ask.environment else at.environment
 
 
 def _encrypted(app: str) -> Waiting:

@@ -259,6 +259,19 @@ async def test_an_encrypted_app_that_is_named_by_its_id_is_refused_with_what_hel
     assert said(house).ready
 
 
+async def test_an_environment_that_is_not_there_is_told_in_the_words_of_the_spec() -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(1))
+    cluster.resource(named("db"), ask=ask_of(app=AppRef(name="shop"), environment="prod", spelled="Prod"))
+    house = PushHouse(cluster)
+    await house.rest()
+
+    found = house.outcomes[KEY]
+    assert isinstance(found, Failed)
+    assert found.reason is Reason.ENVIRONMENT_NOT_FOUND
+    assert found.message.startswith('app "shop" has no environment "Prod"')
+
+
 async def test_refused_calls_are_spaced_and_announce_nothing_meanwhile() -> None:
     """A refused account costs a call every five minutes in the end, and a status is not written for it in between."""
     _, [cluster] = world()
