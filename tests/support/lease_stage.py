@@ -1,18 +1,13 @@
 """What a test of leases says about the world, a line each: a PhaseDynamicSecret, its ledger, and Phase's leases."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from phase_dev.server.model import Lease
-from support import suspended
 from support.followers import SETTLE
-from support.operator_process import OperatorProcess, eventually, running_operator
-from support.world import World
+from support.operator_process import eventually
+from support.own_operators import OwnOperators
 
 NAME, RECORD = "uploads", "secrets.phase.dev/lease"
 TARGET = "uploads-aws"
@@ -20,30 +15,13 @@ KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 @dataclass
-class LeaseStage(World):
+class LeaseStage(OwnOperators):
     """A namespace with PhaseDynamicSecrets."""
 
-    # The seconds that tests did not wait for: Phase and every operator of the stage are ahead by them.
-    missed: float = 0.0
-
-    @contextmanager
-    def running(self, folder: Path, *flags: str, url: str | None = None) -> Iterator[OperatorProcess]:
-        """Run an operator that restarts workloads soon and that `later` makes miss time; it is watched for leaks."""
-        missed = {suspended.MISSED: str(self.missed)}
-        with running_operator(
-            self.plane, folder, *SETTLE, *flags, url=url, program=suspended.PROGRAM, environment=missed
-        ) as operator:
-            self.canary.watch(operator.log_file)
-            yield operator
-            if operator.process.poll() is None:
-                self.canary.watch(operator.scrape().text)
-
-    def later(self, seconds: float, *operators: OperatorProcess) -> None:
-        """Let time pass at once, for Phase and for operators of `running`, when they have looked at what is there."""
-        for operator in operators:
-            eventually(partial(_has_run, operator), what="it has looked")
-        self.missed += seconds
-        super().later(seconds, *operators)
+    @property
+    def usual_flags(self) -> tuple[str, ...]:
+        """Have workloads restarted soon."""
+        return SETTLE
 
     def dynamic_secret(self, name: str = NAME, **spec: Any) -> None:
         """Apply a PhaseDynamicSecret of the shop's bucket, whose target is `uploads-aws`."""
@@ -142,10 +120,6 @@ class LeaseStage(World):
         self.tell("at rest")
         self.api.delete("phasedynamicsecrets", namespace=self.namespace)
         eventually(lambda: not self.api.items("phasedynamicsecrets", self.namespace), within=90, what="all of them go")
-
-
-def _has_run(operator: OperatorProcess) -> bool:
-    return operator.metric("phase_operator_reconcile_total") >= 1
 
 
 def dynamic_secret(name: str, url: str, **spec: Any) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """What a test of pushes says about the world, a line each: a PhasePushSecret, its sources, and the entries of Phase."""
 
-import json
-import urllib.parse
-import urllib.request
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from phase_dev.server.model import Secret
 from support.operator_process import eventually
-from support.world import World, secret
+from support.own_operators import OwnOperators
 
 NAME = "to-phase"
 APP, ENV = "shop", "production"
@@ -17,7 +16,7 @@ _TELLING = 8
 
 
 @dataclass
-class PushStage(World):
+class PushStage(OwnOperators):
     """A namespace with PhasePushSecrets, which push to a folder of its name."""
 
     @property
@@ -25,18 +24,27 @@ class PushStage(World):
         """The folder that its resources write."""
         return f"/{self.namespace}"
 
+    @property
+    def usual_flags(self) -> tuple[str, ...]:
+        """Have its operators push to the stage's Phase."""
+        return ("--push", "true", "--allow-phase-host", self.phase.url)
+
     def push_secret(self, name: str = NAME, **spec: Any) -> None:
         """Apply a PhasePushSecret to the production environment of the shop."""
         self.apply(push_secret(name, self.phase.url, self.root, **spec))
 
-    def source(self, name: str, data: Mapping[str, str], labels: Mapping[str, str] | None = None) -> None:
+    def source(self, name: str, data: Mapping[str, str | bytes], labels: Mapping[str, str] | None = None) -> None:
         """Apply a Secret, or change it to hold exactly this."""
-        found = secret(name, dict(data))
-        found["metadata"]["labels"] = dict(labels or {})
+        made = {key: each if isinstance(each, bytes) else each.encode() for key, each in data.items()}
         for value in data.values():
-            if len(value) >= _TELLING:
+            if isinstance(value, str) and len(value) >= _TELLING:
                 self.canary.token(value)
-        self.apply(found)
+        self.source_of({"metadata": {"name": name, "labels": dict(labels or {})}}, made)
+
+    def source_of(self, fields: Mapping[str, Any], data: Mapping[str, bytes]) -> None:
+        """Apply a Secret with these fields and exactly this data."""
+        encoded = {key: base64.b64encode(each).decode() for key, each in data.items()}
+        self.api.apply({"apiVersion": "v1", "kind": "Secret", **fields, "data": encoded}, self.namespace, "tests")
 
     def resource(self, name: str = NAME) -> dict[str, Any]:
         """Return a PhasePushSecret, or {}."""
@@ -62,6 +70,17 @@ class PushStage(World):
 
         return eventually(look, within=within, what=f"{name} is in step; last: {self.said(name)}")
 
+    def until_current(self, *sources: str, name: str = NAME, within: float = 30.0) -> None:
+        """Wait until it is in step with these Secrets as they are now."""
+        kept = (self.get("secret", each) or {} for each in sources)
+        versions = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in kept}
+
+        def look() -> bool:
+            status = self.until_in_step(name=name, within=within)["status"]
+            return versions.items() <= {each["name"]: each["resourceVersion"] for each in status["sources"]}.items()
+
+        eventually(look, within=within, what=f"{name} is in step with {sorted(versions)}")
+
     def until_pushed(self, wanted: Mapping[str, str], within: float = 30.0) -> None:
         """Wait until the stage's folder, with those below it, has exactly these values by key."""
         eventually(lambda: self.values() == dict(wanted), within=within, what=f"Phase has {sorted(wanted)}")
@@ -75,28 +94,50 @@ class PushStage(World):
 
         return eventually(look, within=within, what=f"{name} says {reason}; last: {self.said(name)}")
 
-    def entries(self) -> list[dict[str, Any]]:
-        """Return the entries of the stage's folder and of those below it, as Phase answers with them."""
-        query = {"app_id": self.phase.app_id(APP), "env": ENV}
-        url = f"{self.phase.url}/service/public/v1/secrets/?{urllib.parse.urlencode(query)}"
-        request = urllib.request.Request(url, headers=self.phase.headers("operator"))
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            found = json.load(answer)
-        return [each for each in found if each["path"] == self.root or each["path"].startswith(f"{self.root}/")]
+    def entries(self, env: str = ENV) -> list[Secret]:
+        """Return the entries of the stage's folder and of those below it, as a person sees them; no call is counted."""
+        state = self.phase.phase.state
+        with state.lock:
+            found = list(state.secrets_of(self.phase.environment_id(APP, env)))
+        return [each for each in found if each.path == self.root or each.path.startswith(f"{self.root}/")]
 
-    def values(self) -> dict[str, str]:
+    def values(self, env: str = ENV) -> dict[str, str]:
         """Return the values in the stage's folder and those below it, by key; no key comes twice in a folder."""
-        found = {(each["path"], each["key"]): each["value"] for each in self.entries()}
-        assert len(found) == len(self.entries()), "a twin"
-        return {
-            f"{path.removeprefix(self.root).lstrip('/')}/{key}".lstrip("/"): each for (path, key), each in found.items()
-        }
+        entries = self.entries(env)
+        found = {f"{each.path}/{each.key}".removeprefix(f"{self.root}/"): each.value for each in entries}
+        assert len(found) == len(entries), "a twin"
+        return found
+
+    def entry(self, key: str) -> Secret:
+        """Return the one entry with this key."""
+        [found] = (each for each in self.entries() if each.key == key)
+        return found
+
+    def person_sets(self, key: str, value: str, **fields: Any) -> None:
+        """Make or change an entry of the stage's folder as a person in the Console does."""
+        self.phase.set(APP, ENV, key, value, path=self.root, **fields)
 
     def events_of(self, name: str = NAME) -> list[dict[str, Any]]:
         """Return the Events about a PhasePushSecret."""
         found = self.api.items("events", self.namespace)
         subject = {"kind": "PhasePushSecret", "name": name}
         return [each for each in found if subject.items() <= each["involvedObject"].items()]
+
+    def until_event(self, reason: str, words: str = "", name: str = NAME) -> None:
+        """Wait until an Event about a PhasePushSecret has a reason and says some words."""
+
+        def look() -> bool:
+            return any(each["reason"] == reason and words in each["message"] for each in self.events_of(name))
+
+        eventually(look, what=f"{name} has an Event {reason} with {words!r}")
+
+    def until_gone(self, name: str = NAME, within: float = 30.0) -> None:
+        """Wait until a PhasePushSecret is gone."""
+        eventually(lambda: not self.resource(name), within=within, what=f"{name} is gone")
+
+    def remove(self, name: str = NAME) -> None:
+        """Delete a PhasePushSecret, and wait for nothing."""
+        self.api.delete("phasepushsecret", name, self.namespace)
 
     def no_pushes(self) -> None:
         """Delete every PhasePushSecret of the namespace and wait until they are gone."""

@@ -6,16 +6,16 @@ Phase and by the process that goes on (`tests/support/suspended.py`).
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.api_proxy import ApiProxy, Asked
+from support.api_proxy import ApiProxy
+from support.kills import Places, kill, killed
 from support.lease_stage import NAME, TARGET, LeaseStage
-from support.operator_process import OperatorProcess, eventually
+from support.operator_process import eventually
 
 SHORT: dict[str, Any] = {"leaseTTL": 120, "rolloverPercent": 10, "overlap": 0}
 # Seconds after which another lease may be asked for, when one was lost or replaced early. The roll-over of a SHORT one,
@@ -24,19 +24,6 @@ AGAIN = 15.0
 # Seconds after which a call that was lost cannot give a lease any more, and a moment before them.
 SURELY, ALMOST = 130.0, 120.0
 _STATUS = f"/phasedynamicsecrets/{NAME}/status"
-
-
-class Places:
-    """Which requests of the operator are held, and whether one has come."""
-
-    def __init__(self, verb: str, part: str, *, after: Callable[[], bool] = lambda: True) -> None:
-        self._verb, self._part, self._after = verb, part, after
-        self.has_come = False
-
-    def __call__(self, asked: Asked) -> bool:
-        is_it = asked.verb == self._verb and self._part in asked.path and (self.has_come or self._after())
-        self.has_come |= is_it
-        return is_it
 
 
 @pytest.fixture
@@ -50,24 +37,6 @@ def told(stage: LeaseStage) -> Iterator[None]:
     """Tell what was left at the server when all was over: `pytest -rP` shows it, with what was there at rest before."""
     yield
     stage.tell("at the end")
-
-
-@contextmanager
-def killed(stage: LeaseStage, folder: Path, proxy: ApiProxy, place: Places) -> Iterator[OperatorProcess]:
-    """Run an operator until it makes a request of this place, which never arrives; then kill it."""
-    with stage.running(folder, url=proxy.url) as operator:
-        proxy.hold(place)
-        yield operator
-        eventually(lambda: place.has_come, within=60, what="it comes to the place")
-        kill(operator)
-    # What was held is lost with the process: its connection is gone.
-    proxy.mend()
-
-
-def kill(operator: OperatorProcess) -> None:
-    """Kill a process as the kernel does when memory is short."""
-    operator.process.kill()
-    operator.process.wait(10)
 
 
 def settled(stage: LeaseStage, folder: Path, *, later: float = 0.0) -> None:
