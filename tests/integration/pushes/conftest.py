@@ -7,6 +7,7 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support import suspended
 from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
 from support.operator_process import OperatorProcess, install, running_operator
@@ -33,9 +34,10 @@ def phase() -> Iterator[EmbeddedPhase]:
 def operator(
     installed: ControlPlane, phase: EmbeddedPhase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    """Give the module's operator, which pushes to the module's Phase."""
+    """Give the module's operator, which pushes to the module's Phase, and can miss time."""
     folder = tmp_path_factory.mktemp("operator")
-    with running_operator(installed, folder, "--push", "true", "--allow-phase-host", phase.url) as operator:
+    flags = ("--push", "true", "--allow-phase-host", phase.url)
+    with running_operator(installed, folder, *flags, program=suspended.PROGRAM) as operator:
         yield operator
 
 
@@ -46,6 +48,7 @@ def stage(installed: ControlPlane, phase: EmbeddedPhase, namespace: str, canary:
     stage = PushStage(installed, namespace, phase, canary)
     canary.watch(lambda: json.dumps(stage.api.items("events", namespace)))
     stage.token()
+    phase.reset_calls()
     yield stage
     phase.clear()
 
