@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from support.api import api_of
 from support.cut_tunnel import tunnel_to
 from support.lease_stage import dynamic_secret
 from support.operator_process import OperatorProcess, eventually, running_operator
+from support.push_stage import push_secret
 from support.roles import Roles, namespaces, roles_in
 from support.world import World
 
@@ -146,15 +148,18 @@ def test_rights_that_are_taken_away_in_one_namespace_cost_the_others_nothing(
     assert operator.metric("phase_operator_watch_restarts_total", watch="phasesecrets") == restarts
 
 
-def test_a_role_of_an_older_version_serves_phase_secrets_and_the_newer_kind_when_it_is_brought_up_to_date(
+def test_a_role_of_an_older_version_serves_phase_secrets_and_the_newer_kinds_when_it_is_brought_up_to_date(
     stage: World, roles: Roles, tmp_path: Path
 ) -> None:
-    newer = "phasedynamicsecrets"
+    newer = ("phasedynamicsecrets", "phasepushsecrets")
     roles.let_into([stage.namespace])
     (now,) = (each for each in roles.watched if each["kind"] == "Role")
     name = ("-n", stage.namespace, "role", now["metadata"]["name"])
     rules = [rule for rule in now["rules"] if not rule["resources"][0].startswith(newer)]
-    older = [rule | {"resources": [each for each in rule["resources"] if newer not in each]} for rule in rules]
+    older = [
+        rule | {"resources": [each for each in rule["resources"] if each.partition("/")[0] not in newer]}
+        for rule in rules
+    ]
 
     def put(wanted: list[dict[str, object]]) -> None:
         stage.plane.kubectl("patch", *name, "--type=merge", "-p", json.dumps({"rules": wanted}))
@@ -164,17 +169,20 @@ def test_a_role_of_an_older_version_serves_phase_secrets_and_the_newer_kind_when
     with running_operator(stage.plane, tmp_path, *watched, home=roles.home) as operator:
         stage.phase_secret()
         stage.until_ready()
-        noted = f"{newer} in {stage.namespace} are not served (403 Forbidden); apply the Role of this version there"
-        eventually(lambda: noted in operator.get("/readyz").text, what="/readyz says it")
+        advice = f"in {stage.namespace} are not served (403 Forbidden); apply the Role of this version there"
+        noted = [f"{each} {advice}" for each in newer]
+        eventually(lambda: all(each in operator.get("/readyz").text for each in noted), what=f"/readyz says {noted}")
         assert operator.get("/readyz").text.startswith("ok\n")
 
         put(now["rules"])
-        stage.apply(dynamic_secret("uploads", stage.phase.url))
-        eventually(
-            lambda: ((stage.get("phasedynamicsecret", "uploads") or {}).get("status") or {}).get("conditions"),
-            within=40,
-            what="the newer kind is served",
-        )
+        stage.apply(dynamic_secret("uploads", stage.phase.url), push_secret("to-phase", stage.phase.url, "/"))
+        api = api_of(stage.plane)
+
+        def there() -> list[dict[str, Any]]:
+            return [found for each in newer for found in api.items(each, stage.namespace)]
+
+        eventually(lambda: all("conditions" in each["status"] for each in there()), within=40, what="both are served")
         assert operator.get("/readyz").text == "ok\n"
-        api_of(stage.plane).delete(newer, namespace=stage.namespace)
-        eventually(lambda: not api_of(stage.plane).items(newer, stage.namespace), within=60, what="it goes")
+        for each in newer:
+            api.delete(each, namespace=stage.namespace)
+        eventually(lambda: not there(), within=60, what="they go")

@@ -1,6 +1,6 @@
-"""An operator that was upgraded by its image alone: the CRD and the rights of the newer kind are missing.
+"""An operator that was upgraded by its image alone: the CRDs and the rights of the newer kinds are missing.
 
-PhaseSecrets are served as before, and the newer kind begins as soon as it can, in the same process.
+PhaseSecrets are served as before, and each newer kind begins as soon as it can, in the same process.
 """
 
 import json
@@ -16,8 +16,9 @@ from support.api import api_of
 from support.canary import Canary
 from support.lease_stage import LeaseStage
 from support.operator_process import REPOSITORY, eventually, install, running_operator
+from support.push_stage import push_secret
 
-CRD = "phasedynamicsecrets.secrets.phase.dev"
+NEWER = {"PhaseDynamicSecrets": "phasedynamicsecrets", "PhasePushSecrets": "phasepushsecrets"}
 _ROLE = "phase-operator"
 
 
@@ -35,7 +36,7 @@ def forbid(plane: ControlPlane) -> None:
     """Bring the ClusterRole back to the version that knows PhaseSecrets alone."""
     role: dict[str, Any] = json.loads(plane.kubectl("get", "clusterrole", _ROLE, "-o", "json").stdout)
     for rule in role["rules"]:
-        rule["resources"] = [each for each in rule["resources"] if "phasedynamicsecrets" not in each]
+        rule["resources"] = [each for each in rule["resources"] if each.partition("/")[0] not in NEWER.values()]
     role["rules"] = [each for each in role["rules"] if each["resources"]]
     plane.kubectl("replace", "-f", "-", stdin=json.dumps(role))
 
@@ -46,10 +47,15 @@ def allow(plane: ControlPlane) -> None:
     plane.kubectl("-n", "phase-system", "scale", "deployment/phase-operator", "--replicas=0")
 
 
-def test_phase_secrets_are_served_until_the_newer_kind_can_be_and_then_both(stage: LeaseStage, tmp_path: Path) -> None:
+def _reason(stage: LeaseStage) -> str:
+    conditions = ((stage.get("phasepushsecret", "to-phase") or {}).get("status") or {}).get("conditions") or [{}]
+    return str(conditions[0].get("reason"))
+
+
+def test_phase_secrets_are_served_until_the_newer_kinds_can_be_and_then_all(stage: LeaseStage, tmp_path: Path) -> None:
     plane = stage.plane
     forbid(plane)
-    plane.kubectl("delete", "crd", CRD)
+    plane.kubectl("delete", "crd", *(f"{each}.secrets.phase.dev" for each in NEWER.values()))
     with running_operator(plane, tmp_path) as operator:
         stage.operator = operator
 
@@ -63,22 +69,25 @@ def test_phase_secrets_are_served_until_the_newer_kind_can_be_and_then_both(stag
 
         stage.phase_secret()
         stage.until_ready()
-        noted("PhaseDynamicSecrets are not served: their CRD is not there; apply crds/")
-        assert operator.scrape().sum("phase_operator_kinds_unserved") == 1
-        assert operator.log.count("kind not served") == 1
+        for each in NEWER:
+            noted(f"{each} are not served: their CRD is not there; apply crds/")
+        assert operator.scrape().sum("phase_operator_kinds_unserved") == 2
+        assert operator.log.count("kind not served") == 2
 
-        plane.kubectl(
-            "apply", "--server-side", "-f", str(REPOSITORY / "crds/secrets.phase.dev_phasedynamicsecrets.yaml")
-        )
-        noted("apply the RBAC of this version")
+        for each in NEWER.values():
+            crd = REPOSITORY / f"crds/secrets.phase.dev_{each}.yaml"
+            plane.kubectl("apply", "--server-side", "-f", str(crd))
+        eventually(lambda: operator.get("/readyz").text.count("apply the RBAC of this version") == 2, within=30)
         served("without rights")
 
         allow(plane)
         stage.dynamic_secret()
         stage.until_serving(within=40)
+        stage.apply(push_secret("to-phase", stage.phase.url, "/shop"))
+        eventually(lambda: _reason(stage) == "NotEnabled", within=40, what="a push is told that it is off")
         eventually(lambda: "not served" not in operator.get("/readyz").text, what="all is served")
         assert operator.scrape().sum("phase_operator_kinds_unserved") == 0
-        served("with both")
+        served("with all")
 
         stage.no_leases()
         assert stage.live() == []

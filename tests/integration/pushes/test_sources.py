@@ -66,6 +66,13 @@ def test_entries_of_one_push_are_few_calls(world: PushStage, entries: int, most:
     assert world.values() == {f"KEY_{number:04d}": f"value-{number:04d}" for number in range(entries)}
     assert world.phase.calls() <= most
 
+    # They go by as many a call.
+    world.phase.reset_calls()
+    world.remove()
+    world.until_gone(within=60)
+    assert world.values() == {}
+    assert world.phase.calls(method="DELETE") == -(-entries // 64)
+
 
 def test_a_config_map_is_pushed_as_config_and_bytes_as_base64(world: PushStage) -> None:
     logo = bytes(range(256))
