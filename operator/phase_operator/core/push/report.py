@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.outcome import Event, Pushed, PushedSource, SourceFacts
+from phase_operator.core.push.desired import Wanted
 from phase_operator.core.push.ledger import Ledger, RowState
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.problems import Problem
@@ -29,6 +30,7 @@ def pushed(
     ledger: Ledger,
     problems: Iterable[Problem],
     sources: Iterable[SourceState],
+    wanted: Mapping[EntryPlace, Wanted],
     *,
     is_done: bool,
     to: SourceFacts | None = None,
@@ -40,14 +42,17 @@ def pushed(
     `is_news`: entries were written since the last report. `why` is what happened to a call whose effect nobody knows.
     """
     made = [each for each in ledger.rows.values() if each.state is RowState.MADE and not each.unclear_until]
-    ready, reason, message = _verdict(len(ledger.rows), len(made), tuple(problems), why, is_done=is_done)
+    older = sum(each.place in wanted and wanted[each.place].source != each.source for each in made)
+    ready, reason, message = _verdict(len(ledger.rows), len(made), older, tuple(problems), why, is_done=is_done)
     entries_of = Counter(each.source.name for each in made)
     states = sorted(set(sources))
-    return Pushed(ready, reason, message, len(made), tuple(_source(each, entries_of) for each in states), to, is_news)
+    return Pushed(
+        ready, reason, message, len(made) - older, tuple(_source(each, entries_of) for each in states), to, is_news
+    )
 
 
 def _verdict(
-    rows: int, made: int, problems: tuple[Problem, ...], why: str, *, is_done: bool
+    rows: int, made: int, older: int, problems: tuple[Problem, ...], why: str, *, is_done: bool
 ) -> tuple[bool, Reason, str]:
     if problems:
         told = "; ".join(each.text for each in problems[:_TOLD])
@@ -56,7 +61,12 @@ def _verdict(
     if not is_done:
         message = f"{_many(rows - made)} may or may not be at Phase: looks tell within three minutes"
         return False, Reason.ENTRIES_UNCLEAR, f"{message} ({why})" if why else message
-    return True, Reason.SYNCED, f"{_many(made)} {'is' if made == 1 else 'are'} in step"
+    message = f"{_many(made - older)} {'is' if made - older == 1 else 'are'} in step"
+    if older:
+        # What else is made of an older source is changed, or a problem.
+        stay = f"{'stays as it is' if older == 1 else 'stay as they are'}, since updatePolicy: IfNotExists changes none"
+        message = f"{message}; {_many(older)} {stay}"
+    return True, Reason.SYNCED, message
 
 
 def _source(state: SourceState, entries_of: Mapping[str, int]) -> PushedSource:

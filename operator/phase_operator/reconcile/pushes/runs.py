@@ -201,16 +201,17 @@ class PushRuns:
 def _told(drive: Drive, driven: Driven, trouble: ExpectedError | None, *, is_unclear: bool) -> PushOutcome:
     """Return the outcome of a run; `is_unclear`: an answer was lost, so that looks have to tell."""
     states, is_news = driven.found.states, drive.subject.is_news
+    wanted = driven.desired.entries
     if is_unclear and not driven.is_done:
         why = trouble.message if trouble is not None else ""
-        return pushed(driven.ledger, driven.problems, states, is_done=False, why=why, to=_place(drive, driven))
+        return pushed(driven.ledger, driven.problems, states, wanted, is_done=False, why=why, to=_place(drive, driven))
     if trouble is not None:
         # Calls have pauses of their own: a repeated run makes none.
         return Failed(trouble.reason, trouble.message)
     if not driven.is_done and (driven.call is not None or driven.until == inf):
         return Pending()
     to = _place(drive, driven)
-    return pushed(driven.ledger, driven.problems, states, is_done=driven.is_done, to=to, is_news=is_news)
+    return pushed(driven.ledger, driven.problems, states, wanted, is_done=driven.is_done, to=to, is_news=is_news)
 
 
 def _place(drive: Drive, driven: Driven) -> SourceFacts | None:

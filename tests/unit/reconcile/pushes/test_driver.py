@@ -170,6 +170,20 @@ async def test_entries_of_others_are_told_and_not_touched() -> None:
     assert cluster.there() == {"K0000": "v-0", "K0001": "v-1"}
 
 
+async def test_entries_that_if_not_exists_keeps_are_not_told_to_be_in_step() -> None:
+    house = await pushing(3)
+    house.cluster.resource(named("db", policies=Policies(UpdatePolicy.IF_NOT_EXISTS)))
+    house.cluster.stock.put("db", data(3) | {"K0001": b"rotated"})
+    house.wake(KEY)
+    await house.rest()
+
+    assert house.cluster.there()["K0001"] == "v-1"
+    assert (said(house).ready, said(house).in_step) == (True, 2)
+    assert said(house).message == (
+        "2 entries are in step; 1 entry stays as it is, since updatePolicy: IfNotExists changes none"
+    )
+
+
 async def test_two_clusters_that_want_one_entry_are_told_who_has_it() -> None:
     server, [east, west] = world("east", "west")
     for each in (east, west):
