@@ -98,7 +98,7 @@ class Bench:
         return len(begun)
 
 
-async def test_how_long_an_account_took_is_known_until_its_last_user_goes() -> None:
+async def test_the_time_an_account_took_is_known_until_its_last_user_goes() -> None:
     """A resource of one kind that goes must not make the account slow for one of another kind."""
     bench, keys = Bench(quick=4), (ObjectKey("team", "a"), ObjectKey("team", "b"))
     bench.errands.keep_account(ACCOUNT)
