@@ -95,7 +95,8 @@ def _home(body: Mapping[str, Any], values: Mapping[str, bytes]) -> Home:
     annotations = texts(metadata.get("annotations"))
     owner = annotations.get(names.ANNOTATION_GENERATED_FOR, "") if _is_ours(body) else ""
     rotations = _rotations(annotations.get(names.ANNOTATION_ROTATIONS, ""))
-    return Home(owner, text(metadata.get("uid")), text(metadata.get("resourceVersion")), values, rotations)
+    uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
+    return Home(owner, uid, version, values, rotations, is_immutable=body.get("immutable") is True)
 
 
 def _rotations(said: str) -> dict[str, str]:

@@ -68,6 +68,18 @@ async def test_values_are_kept_beside_those_that_are_there() -> None:
     assert "ownerReferences" not in server.secret["metadata"]
 
 
+async def test_a_home_that_takes_no_more_is_known_as_such() -> None:
+    server = Server()
+    await homes(server).keep(KEY, OWNER, None, {"A": SecretValue("a")}, {})
+    assert server.secret is not None
+    server.secret |= {"immutable": True}
+
+    found = await homes(server).home(KEY)
+
+    assert found is not None
+    assert found.is_immutable
+
+
 async def test_of_two_processes_one_makes_a_value() -> None:
     server = Server()
     assert await homes(server).keep(KEY, OWNER, None, {"A": SecretValue("first")}, {})

@@ -6,7 +6,7 @@ leader, a resource that is made anew nor another key in the spec makes a second 
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,8 @@ class Home:
     values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     # What the spec said about rotation when each value was made.
     rotations: Mapping[str, str] = field(default_factory=dict)
+    # Kubernetes takes no change of its data, ever.
+    is_immutable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class HomePlan:
     made: tuple[Generated, ...] = ()
     # Those of which only Phase has the value.
     lost: tuple[Generated, ...] = ()
+    # Those that would be made now if the Secret took a value.
+    barred: tuple[Generated, ...] = ()
     # Entries that stay as they are: Phase has the only value, or nobody knows yet whether it has one.
     held: frozenset[EntryPlace] = frozenset()
     # Whether only a new look at Phase can tell.
@@ -62,6 +66,7 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
     is_old = look is None or now - look.at > FRESH
     made: list[Generated] = []
     lost: list[Generated] = []
+    barred: list[Generated] = []
     held: set[EntryPlace] = set()
     needs_look = False
     for each in spec.generated:
@@ -73,6 +78,9 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
             is_in_phase = None
         rotated = each.is_rotated(rotations.get(each.key, ""))
         match origin(is_in_cluster=is_in_cluster, is_in_phase=is_in_phase, is_rotated=rotated):
+            case Origin.MADE if home is not None and home.is_immutable:
+                barred.append(each)
+                held |= places
             case Origin.MADE:
                 made.append(each)
             case Origin.PHASE:
@@ -81,17 +89,23 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
             case Origin.UNKNOWN:
                 held |= places
                 needs_look |= is_old
-    return HomePlan(tuple(made), tuple(lost), frozenset(held), needs_look)
+    return HomePlan(tuple(made), tuple(lost), tuple(barred), frozenset(held), needs_look)
 
 
-def lost_problems(plan: HomePlan, home: str) -> tuple[Problem, ...]:
-    """Return what a person has to know: values never travel back, so the Secret of this name does not get them."""
-    if not plan.lost:
-        return ()
-    keys = listing(sorted(each.key for each in plan.lost))
-    advice = "bring them back, or delete them in Phase to have others made"
-    text = f"Secret/{home} lacks values that Phase has: {keys}; {advice}"
-    return (Problem(Reason.SOURCE_NOT_FOUND, text),)
+def home_problems(plan: HomePlan, home: str) -> Iterator[Problem]:
+    """Yield what a person has to know about the Secret of this name. Values never travel back to it from Phase."""
+    if plan.lost:
+        advice = "bring them back, or delete them in Phase to have others made"
+        text = f"Secret/{home} lacks values that Phase has: {_keys(plan.lost)}; {advice}"
+        yield Problem(Reason.SOURCE_NOT_FOUND, text)
+    if plan.barred:
+        advice = "make it anew without that, with its data, labels and annotations"
+        text = f"Secret/{home} is immutable, so it takes no new value of {_keys(plan.barred)}; {advice}"
+        yield Problem(Reason.INVALID_SPEC, text)
+
+
+def _keys(several: Iterable[Generated]) -> str:
+    return listing(sorted(each.key for each in several))
 
 
 def places_of(generated: Generated, root: str) -> frozenset[EntryPlace]:

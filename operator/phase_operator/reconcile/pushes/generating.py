@@ -8,7 +8,7 @@ from phase_operator.api.v1alpha1.push_sources import GeneratedKind
 from phase_operator.core.errors import Transient
 from phase_operator.core.push.facts import Facts
 from phase_operator.core.push.generated import RandomBytes, generate
-from phase_operator.core.push.homes import Home, HomePlan, home_plan, kept_values, lost_problems, places_of
+from phase_operator.core.push.homes import Home, HomePlan, home_plan, home_problems, kept_values, places_of
 from phase_operator.core.push.ledger import Ledger
 from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.report import generated_event
@@ -57,7 +57,7 @@ class GeneratedValues:
         plan = home_plan(push, home, ledger, facts, now)
         if plan.made:
             home = await self._make(subject, key, home, plan.made)
-        return Kept(_source(push, home), plan, lost_problems(plan, push.generate_into))
+        return Kept(_source(push, home), plan, tuple(home_problems(plan, push.generate_into)))
 
     async def _make(
         self, subject: PushSubject, key: ObjectKey, home: Home | None, asked: tuple[Generated, ...]

@@ -1,5 +1,6 @@
 """Generated values: in a Secret before Phase has them, made by a word in the spec, and never in place of one in use."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,6 +168,30 @@ async def test_another_value_is_made_for_a_lost_one_when_somebody_deletes_its_en
 
     assert kept(cluster) == cluster.there() != {"SESSION": entry.value}
     assert said(house).ready
+
+
+async def test_a_home_that_is_immutable_is_told_and_holds_up_nothing_else() -> None:
+    """Whoever deleted it, as is right for a target, would lose the values that are in use."""
+    _, [cluster] = world()
+    cluster.stock.put("db", {"A": b"a"})
+    cluster.resource(named("db", generated=(password(),), generate_into="made"))
+    house = PushHouse(cluster)
+    await house.rest()
+    before = cluster.there()
+    cluster.stock.homes[HOME] = replace(cluster.stock.homes[HOME], is_immutable=True)
+
+    cluster.stock.put("db", {"A": b"another"})
+    asked = (password(rotate="2026-12"), password(key="other"))
+    cluster.resource(named("db", generated=asked, generate_into="made"))
+    house.wake(KEY)
+    await house.rest()
+
+    assert cluster.there() == before | {"A": "another"}
+    text = 'Secret/made is immutable, so it takes no new value of "SESSION", "other"; make it anew without that, with'
+    assert (said(house).reason, said(house).message) == (
+        Reason.INVALID_SPEC,
+        f"{text} its data, labels and annotations",
+    )
 
 
 async def test_a_value_is_not_made_while_nobody_knows_whether_phase_has_one() -> None:
