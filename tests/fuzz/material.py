@@ -65,6 +65,13 @@ WORDS = (
     *(names.MERGE_MANAGER_PREFIX + "team/shop", names.ANNOTATION_REDEPLOY, names.ANNOTATION_CONTENT),
     *(names.LABEL_RUNNING_PREFIX + "0", names.MERGE_ANNOTATION_PREFIX + "0123456789"),
 )
+# Words of pushes, for the targets that are about them: what older cases are made of stays the same.
+PUSH_WORDS = (
+    *("secretSelector", "sources", "generate", "generateInto", "rotate", "length", "updatePolicy", "Replace", "Owned"),
+    *("IfNotExists", "onTypeChange", "tags", "pushedTo", "announcedAt", "unclearUntil", "attempt", "state", "Adding"),
+    *("comment", "keyMap", "keyName", "dynamic", "sealed", "createdAt", "lifecycle", "rotating", "tls.crt", "a-b"),
+    *(names.LABEL_GENERATED_VALUE, names.ANNOTATION_GENERATED_FOR, names.ANNOTATION_ROTATIONS),
+)
 _DEPTH = 8
 _MANY = 6
 
@@ -72,8 +79,9 @@ _MANY = 6
 class Material:
     """What one case is made of; every call takes bytes from the fuzzer."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, words: Sequence[str] = WORDS) -> None:
         self._bytes = atheris.FuzzedDataProvider(data)
+        self._words = words
 
     def number(self, low: int, high: int) -> int:
         """Return a number between these, both among them."""
@@ -94,7 +102,7 @@ class Material:
     def text(self, most: int = 80) -> str:
         """Return a word that our code knows, or any text, also such as no encoding takes."""
         if self.number(0, 3):
-            return str(self.one(WORDS))
+            return str(self.one(self._words))
         return str(self._bytes.ConsumeUnicode(self.number(0, most)))
 
     def words(self) -> str:

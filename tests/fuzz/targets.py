@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import TypeAdapter
 
-from fuzz.material import Material
+from fuzz.material import PUSH_WORDS, WORDS, Material
+from fuzz.push_targets import push_answers, push_events, push_homes, push_ledgers, push_specs
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.access.admission import admit
@@ -465,10 +466,15 @@ TARGETS: dict[str, Target] = {
         references,
         workloads,
         small_texts,
+        push_specs,
+        push_ledgers,
+        push_answers,
+        push_events,
+        push_homes,
     )
 }
 
 
 def run(name: str, data: bytes) -> None:
     """Try one case."""
-    TARGETS[name](Material(data))
+    TARGETS[name](Material(data, WORDS + PUSH_WORDS if name.startswith("push-") else WORDS))

@@ -4,11 +4,13 @@ Rule: what is found is found by metadata. That has no type, so the API server is
 system's types; the values of those are never transferred.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -36,6 +38,9 @@ class KubePushSources:
         self._client = client
         # Whether a resource reads its token of Phase in a Secret.
         self._is_token = is_token
+        # Of each namespace one list or object at a time: an object takes a megabyte, and ten times as much as it is
+        # parsed. A namespace may have as many runs at once as half of the workers.
+        self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def look(self, kind: Kind, key: ObjectKey, selectors: Sequence[Selector]) -> SourceObject | None:
         """Return an object by its metadata, or None if there is none; raise ExpectedError.
@@ -57,6 +62,10 @@ class KubePushSources:
 
         Raises ExpectedError.
         """
+        async with self._turn(namespace):
+            return await self._select(namespace, selectors, most)
+
+    async def _select(self, namespace: str, selectors: Sequence[Selector], most: int) -> Sequence[SourceObject]:
         found: dict[str, SourceObject] = {}
         asked_for = _asked_for(selectors)
         for selector in selectors:
@@ -76,6 +85,14 @@ class KubePushSources:
 
         Raises ExpectedError.
         """
+        async with self._turn(key.namespace):
+            return await self._read(kind, key, memory)
+
+    def _turn(self, namespace: str) -> asyncio.Lock:
+        """Return the lock of a namespace, which is forgotten with the last one who waits for it."""
+        return self._reading.setdefault(namespace, asyncio.Lock())
+
+    async def _read(self, kind: Kind, key: ObjectKey, memory: Reservation) -> SourceObject | None:
         body: Mapping[str, Any] | None = None
         with translated(unless=missing):
             body = await self._client.request("GET", target_path(TargetRef(kind, key)))

@@ -1,6 +1,8 @@
 """How sources of a push are found and read: by metadata, and never the values of what the system lives on."""
 
+import asyncio
 import base64
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -193,6 +195,32 @@ async def test_values_are_read_in_the_share_of_the_namespace() -> None:
     server.put("huge", data=encoded(a=b"x" * (1 << 21)))
     with pytest.raises(AnswerMemoryFull):
         await sources(server).read(Kind.SECRET, ObjectKey("shop", "huge"), memory.open("shop"))
+
+
+async def test_a_namespace_reads_one_list_or_object_at_a_time() -> None:
+    """Each takes tens of megabytes while it is parsed, and one namespace may have many runs under way."""
+    server, memory = Server(), AnswerMemory(1 << 20)
+    under_way: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    request = server.request
+
+    async def slow(verb: str, path: str, **options: Any) -> dict[str, Any]:
+        of = path.split("/")[4]
+        under_way[of] += 1
+        most[of] = max(most[of], under_way[of])
+        await asyncio.sleep(0)
+        under_way[of] -= 1
+        return await request(verb, path.replace("/team/", "/shop/"), **options)
+
+    server.request = slow  # type: ignore[method-assign]
+    server.put("db", labels={"tier": "api"}, data=encoded(a=b"a"))
+    reader = sources(server)
+    works = [reader.select(each, [parse_selector("tier")], 9) for each in ("shop", "shop", "team")]
+    reads = [reader.read(Kind.SECRET, ObjectKey(each, "db"), memory.open(each)) for each in ("shop", "shop", "team")]
+    await asyncio.gather(*works, *reads)
+
+    assert most == {"shop": 1, "team": 1}
+    assert not reader._reading
 
 
 async def test_a_secret_that_comes_between_two_answers_is_not_taken_for_ordinary() -> None:

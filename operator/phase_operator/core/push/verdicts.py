@@ -91,19 +91,37 @@ def judge(place: EntryPlace, wanted: Wanted | None, row: Row | None, look: Look,
 
 def _standing(row: Row, look: Look, facts: Facts) -> Row:
     """Return a row without the announcement of a change: of one whose answer is lost, nothing is known any more."""
+    row = _in_time(row, look, facts)
     if row.state is RowState.CHANGING:
         made = replace(row, state=RowState.MADE, attempt="", announced_at=0.0)
         if row.attempt in facts.ready | facts.refused:
             return made
         return _forgotten(made, max(row.unclear_until, floor(_lost_at(row, facts) + lost_calls.SURELY_DONE)))
-    is_over = row.state is RowState.MADE and 0.0 < row.unclear_until <= look.at
-    return _forgotten(row, 0.0) if is_over else row
+    return row
+
+
+def _in_time(row: Row, look: Look, facts: Facts) -> Row:
+    """Return a row without times at which nothing can come any more, or not so late: a hand may write any time."""
+    latest = float(floor(_latest(look)))
+    if row.announced_at > latest and row.attempt not in facts.ready:
+        row = replace(row, announced_at=float(floor(look.at)))
+    if row.unclear_until > latest:
+        return replace(row, unclear_until=latest)
+    if not 0.0 < row.unclear_until <= look.at:
+        return row
+    is_there = row.state in (RowState.MADE, RowState.CHANGING)
+    return _forgotten(row, 0.0) if is_there else replace(row, unclear_until=0.0)
+
+
+def _latest(look: Look) -> float:
+    """Return until when a call may come that nobody remembers."""
+    return lost_calls.sent_until(look.at) + lost_calls.CLOCKS_APART + lost_calls.SURELY_DONE
 
 
 def _unknown(entry: Listed, look: Look) -> Row:
     """Return the row of an entry of ours that no ledger names: a call that nobody remembers may still be under way."""
-    until = lost_calls.sent_until(look.at) + lost_calls.CLOCKS_APART + lost_calls.SURELY_DONE
-    return Row(entry.place, RowState.MADE, SourceState("", ""), entry.id, unclear_until=float(floor(until)))
+    until = float(floor(_latest(look)))
+    return Row(entry.place, RowState.MADE, SourceState("", ""), entry.id, unclear_until=until)
 
 
 def _forgotten(row: Row, unclear_until: float) -> Row:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow.lost_calls import SENT_WITHIN
 from phase_operator.core.push.answers import after_delete, after_post, after_put
@@ -12,6 +13,7 @@ from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import Ledger, RowState
 from phase_operator.core.push.looks import Listed, Look, Written
 from phase_operator.core.push.machine import FRESH, next_step
+from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.room import MOST_ROWS
@@ -29,7 +31,21 @@ from phase_operator.core.push.steps import (
 )
 from phase_operator.core.values import SecretValue
 from support.canary import Canary
-from unit.core.push.builders import AT, BEFORE, NOW, OURS, PLACE, SOURCE, facts, ledger, listed, look, row, wanted
+from unit.core.push.builders import (
+    AT,
+    BEFORE,
+    NOW,
+    OURS,
+    PLACE,
+    SOURCE,
+    THEIRS,
+    facts,
+    ledger,
+    listed,
+    look,
+    row,
+    wanted,
+)
 from unit.core.push.playing import calls, many, play
 
 ELSEWHERE = AT._replace(environment="staging")
@@ -225,6 +241,18 @@ def test_an_answer_about_what_was_not_asked_for_changes_nothing() -> None:
     assert after_post(look(), post, OURS, [foreign]).entries == {}
     assert after_put(look(), put, OURS, [foreign]).entries == {}
     assert after_delete(look(listed()), Delete(AT, ())).entries == {PLACE: (Listed("id-1", PLACE, 3, marks=(OURS,)),)}
+
+
+@pytest.mark.parametrize("state", RowState)
+@pytest.mark.parametrize("marks", [(OURS,), (THEIRS,), ()])
+def test_a_row_that_a_hand_wrote_is_not_looked_for_again_and_again(state: RowState, marks: tuple[Mark, ...]) -> None:
+    """Whoever may write statuses can say of any row that a lost change may still come, until any time."""
+    there = look(listed(marks=marks, version=1, type=EntryType.SEALED.value))
+    for until in (1.0, NOW + 10_000_000):
+        forged = ledger(row(state=state, unclear_until=until, attempt="forged", announced_at=1.0))
+        _, known, there = play((wanted(),), there, forged, Policies(UpdatePolicy.IF_NOT_EXISTS))
+
+        assert all(each.unclear_until < NOW + 1_000 for each in known.rows.values())
 
 
 def test_entries_that_others_mark_as_ours_take_no_room_from_those_that_are_wanted() -> None:
