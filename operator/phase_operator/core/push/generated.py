@@ -42,8 +42,8 @@ def origin(*, is_in_cluster: bool, is_in_phase: bool | None, is_rotated: bool) -
     """Return where a value comes from.
 
     `is_in_phase`: an entry with our mark has it; None if nobody has looked, or a lost call may still make it.
-    `is_rotated`: the spec's `rotate` differs from what the Secret that keeps the values remembers of this key. If that
-    Secret is lost, nothing is rotated: what is in use is in Phase.
+    `is_rotated`: the spec's `rotate` differs from what the Secret that keeps the values remembers of this key. If it
+    remembers nothing, or is lost, nothing is rotated: what is in use is there, or in Phase.
     """
     if is_in_cluster:
         return Origin.MADE if is_rotated else Origin.CLUSTER

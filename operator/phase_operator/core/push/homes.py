@@ -37,7 +37,7 @@ class Home:
     uid: str
     version: str
     values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    # What the spec said about rotation when each value was made.
+    # What the spec said about rotation when each value was made, also if it said nothing.
     rotations: Mapping[str, str] = field(default_factory=dict)
     # Kubernetes takes no change of its data, ever.
     is_immutable: bool = False
@@ -49,6 +49,8 @@ class HomePlan:
 
     # Those to be made now.
     made: tuple[Generated, ...] = ()
+    # Those whose values came from a person, with no word of what they were made for: the spec's is the first.
+    adopted: tuple[Generated, ...] = ()
     # Those of which only Phase has the value.
     lost: tuple[Generated, ...] = ()
     # Those that would be made now if the Secret took a value.
@@ -65,6 +67,7 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
     look = facts.look if facts.look is not None and facts.look.of == facts.at else None
     is_old = look is None or now - look.at > FRESH
     made: list[Generated] = []
+    adopted: list[Generated] = []
     lost: list[Generated] = []
     barred: list[Generated] = []
     held: set[EntryPlace] = set()
@@ -76,7 +79,9 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
         if is_in_phase is False and is_old:
             # A value that is in use must not be made anew because of what was true a while ago.
             is_in_phase = None
-        rotated = each.is_rotated(rotations.get(each.key, ""))
+        rotated = each.key in rotations and each.is_rotated(rotations[each.key])
+        if is_in_cluster and each.key not in rotations:
+            adopted.append(each)
         match origin(is_in_cluster=is_in_cluster, is_in_phase=is_in_phase, is_rotated=rotated):
             case Origin.MADE if home is not None and home.is_immutable:
                 barred.append(each)
@@ -89,7 +94,7 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
             case Origin.UNKNOWN:
                 held |= places
                 needs_look |= is_old
-    return HomePlan(tuple(made), tuple(lost), tuple(barred), frozenset(held), needs_look)
+    return HomePlan(tuple(made), tuple(adopted), tuple(lost), tuple(barred), frozenset(held), needs_look)
 
 
 def home_problems(plan: HomePlan, home: str) -> Iterator[Problem]:
@@ -130,7 +135,7 @@ def manifest(
     said = (dict(before.rotations) if before is not None else {}) | dict(rotations)
     annotations = {
         names.ANNOTATION_GENERATED_FOR: str(owner),
-        names.ANNOTATION_ROTATIONS: json.dumps({name: each for name, each in said.items() if each}),
+        names.ANNOTATION_ROTATIONS: json.dumps(said),
     }
     read = {} if before is None else {"uid": before.uid, "resourceVersion": before.version}
     labels = {names.LABEL_MANAGED_BY: names.OPERATOR_NAME} | GENERATED

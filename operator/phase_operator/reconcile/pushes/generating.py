@@ -55,23 +55,24 @@ class GeneratedValues:
             held = frozenset(place for each in push.generated for place in places_of(each, push.root))
             return Kept(None, HomePlan(held=held), (Problem(Reason.INVALID_SPEC, text),))
         plan = home_plan(push, home, ledger, facts, now)
-        if plan.made:
-            home = await self._make(subject, key, home, plan.made)
+        if plan.made or plan.adopted:
+            home = await self._keep(subject, key, home, plan)
         return Kept(_source(push, home), plan, tuple(home_problems(plan, push.generate_into)))
 
-    async def _make(
-        self, subject: PushSubject, key: ObjectKey, home: Home | None, asked: tuple[Generated, ...]
-    ) -> Home:
+    async def _keep(self, subject: PushSubject, key: ObjectKey, home: Home | None, plan: HomePlan) -> Home:
+        """Make what is missing, and have the Secret keep that, and what each of its values was made for."""
         made: dict[str, SecretValue] = {}
-        for each in asked:
+        for each in plan.made:
             # One by one: primes take long to find, and others have their turn in between.
             work, effort = partial(_made, each, self._random), _EFFORT.get(each.kind, _USUAL_EFFORT)
             made |= await self._background.run(work, effort, key.namespace)
-        rotations = {each.key: each.rotate for each in asked}
+        rotations = {each.key: each.rotate for each in (*plan.made, *plan.adopted)}
         if not await self._homes.keep(key, subject.key, home, made, rotations):
             # Whoever was first has made them: theirs count, and ours are forgotten.
             raise Transient(Reason.KUBERNETES_UNAVAILABLE, f"another process has written Secret {key.name} meanwhile")
-        self._cluster.record_event(subject.key, subject.uid, [generated_event(rotations, key.name)])
+        if plan.made:
+            event = generated_event((each.key for each in plan.made), key.name)
+            self._cluster.record_event(subject.key, subject.uid, [event])
         after = await self._homes.home(key)
         if after is None or after.owner != str(subject.key):
             raise Transient(Reason.KUBERNETES_UNAVAILABLE, f"Secret {key.name} was deleted as soon as it was made")
