@@ -174,7 +174,9 @@ def test_a_spec_that_reaches_too_far_is_refused_by_the_api_server(
 def system_secrets(world: PushStage) -> dict[str, str]:
     """Make Secrets that are never pushed, each with a label; return the words that say why, by name."""
     labels = {"take": "it"}
-    account = {"annotations": {"kubernetes.io/service-account.name": "default"}}
+    # The namespace's own account may not be there yet, and a token of none is deleted.
+    world.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}}, world.namespace)
+    account = {"annotations": {"kubernetes.io/service-account.name": "robot"}}
     metadata = {"name": "account", "labels": labels, **account}
     world.source_of({"type": "kubernetes.io/service-account-token", "metadata": metadata}, {})
     eventually(lambda: "token" in (world.data("account") or {}), what="it has a token")
