@@ -24,6 +24,8 @@ from support.push_house import KIND, PushHouse, data, named, world
 
 _ENTRIES = (1, 100, 1_000)
 _MIB = 1024 * 1024
+# Resources that are weighed.
+_WEIGHED = 100
 _COLLECTIONS = ("secrets", "configmaps")
 
 
@@ -46,28 +48,44 @@ async def entries(number: int) -> str:
     return " | ".join(told)
 
 
-async def resources(number: int, keys: int) -> str:
-    """Let so many resources push, rest for an hour, and return what each weighs and what the hour has cost."""
+async def idle(number: int, keys: int) -> str:
+    """Let so many resources push, and return what an hour costs in which nothing changes."""
+    house = await _resting(number, keys)
+    cpu, before, runs = time.process_time(), house.server.calls.total(), house.runs_made
+    await house.pass_time(3_600, step=60)
+    calls = f"{house.server.calls.total() - before} calls, {house.runs_made - runs} runs"
+    return f"{calls}, {(time.process_time() - cpu) * 1000:.0f} ms in an hour"
+
+
+async def weight(number: int, keys: int) -> str:
+    """Return what this process keeps of each resource at rest, with the object itself."""
+    await _resting(10, keys)
+    gc.collect()
+    tracemalloc.start()
+    house = await _resting(number, keys, weighed=True)
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(house.outcomes) == number
+    return f"{taken / number / 1024:.1f} KiB each"
+
+
+async def _resting(number: int, keys: int, *, weighed: bool = False) -> PushHouse:
     _, [cluster] = world()
     names = [ObjectKey("shop", f"push-{each:04}", KIND) for each in range(number)]
     for each in names:
         cluster.stock.put(each.name, {f"{each.name}-{key}": b"v" for key in range(keys)})
         cluster.resource(named(each.name), each)
+    if weighed:
+        # What the cluster and Phase keep was there before.
+        await PushHouse(cluster).rest(most=100_000)
+        gc.collect()
+        tracemalloc.clear_traces()
     house = PushHouse(cluster)
     await house.rest(most=100_000)
-    cpu, before, runs = time.process_time(), cluster.server.calls.total(), house.runs_made
-    await house.pass_time(3_600, step=60)
-    idle = f"{cluster.server.calls.total() - before} calls, {house.runs_made - runs} runs"
-    idle += f", {(time.process_time() - cpu) * 1000:.0f} ms in an hour"
-    # What only this process keeps of each, beside the object itself, which every kind keeps.
-    gc.collect()
-    tracemalloc.start()
-    again = PushHouse(cluster)
-    await again.rest(most=100_000)
-    gc.collect()
-    taken, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return f"{idle} | {taken / number / 1024:.1f} KiB each"
+    # All of them look at one environment in the same moment: the memory for that makes some wait for others.
+    await house.pass_time(900, step=60)
+    return house
 
 
 def foreign(number: int) -> None:
@@ -119,14 +137,16 @@ async def _make(plane: ControlPlane, number: int) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="bench.pushes", description=__doc__)
-    parser.add_argument("--resources", type=int, default=1_000)
-    parser.add_argument("--keys", type=int, default=5)
+    parser.add_argument("--resources", type=int, default=500)
+    parser.add_argument("--keys", type=int, default=1)
     parser.add_argument("--foreign", type=int, default=0)
     options = parser.parse_args()
     for number in _ENTRIES:
         print(f"| {number:,} entries | {asyncio.run(entries(number))} |", flush=True)
-    idle = asyncio.run(resources(options.resources, options.keys))
-    print(f"| {options.resources:,} resources of {options.keys} entries | {idle} |", flush=True)
+    rested = asyncio.run(idle(options.resources, options.keys))
+    print(f"| {options.resources:,} resources of {options.keys} entries | {rested} |", flush=True)
+    weighs = asyncio.run(weight(_WEIGHED, options.keys))
+    print(f"| {_WEIGHED} resources of {options.keys} entries | {weighs} |", flush=True)
     if options.foreign:
         foreign(options.foreign)
 

@@ -24,7 +24,7 @@ import psutil
 from bench import fleet
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
-from soak import leases
+from soak import leases, pushes
 from soak.replica import Replica
 from support.api_proxy import ApiProxy
 from support.operator_process import install
@@ -40,7 +40,7 @@ _LIST = "/apis/secrets.phase.dev/v1alpha1/phasesecrets"
 _FLAT = 4.0
 
 # What may go wrong, as Counts names it.
-WRONG = ("missed_updates", "wrong_statuses", "double_restarts", "missed_restarts")
+WRONG = ("missed_updates", "wrong_entries", "wrong_statuses", "double_restarts", "missed_restarts")
 
 
 @dataclass
@@ -48,6 +48,8 @@ class Counts:
     """What went wrong, and how much was done."""
 
     missed_updates: int = 0
+    # In Phase, of what is pushed: missing, old, there twice, or made a second time.
+    wrong_entries: int = 0
     wrong_statuses: int = 0
     double_restarts: int = 0
     missed_restarts: int = 0
@@ -111,6 +113,7 @@ class Soak:
             for app in fleet.seed()["apps"]
             for environment in app["environments"]
         }
+        self._pushed = pushes.Pushed(phase, self._chance)
         self._gone: set[int] = set()
         self._restarts = 0
         self._generations: dict[str, int] = {}
@@ -123,6 +126,7 @@ class Soak:
         next_kill = time.monotonic() + kill_every
         async with fleet.hands(self._plane) as admin:
             self._say(f"waiting until {self._size} PhaseSecrets are synced")
+            await self._pushed.make(admin)
             await self._until_in_step(admin)
             self._generations = await self._workloads(admin)
             while time.monotonic() - self._began < seconds:
@@ -144,7 +148,9 @@ class Soak:
 
     async def _one_change(self, admin: fleet.Hands) -> None:
         number = self._chance.randrange(self._size)
-        match self._chance.randrange(5):
+        match self._chance.randrange(6):
+            case 5:
+                self.counts.did(await self._pushed.change(admin))
             case 0 | 1:
                 self._change_value(number)
             case 2:
@@ -228,6 +234,8 @@ class Soak:
             self.counts.wrong(what, example)
 
     async def _differences(self, admin: fleet.Hands) -> AsyncIterator[tuple[str, str]]:
+        for each in self._pushed.differences():
+            yield "wrong_entries", each
         statuses = {each["metadata"]["name"]: each for each in (await admin.all(_LIST))}
         for number in range(self._size):
             if number in self._gone:
@@ -277,7 +285,7 @@ def soak(seconds: float, size: int, kill_every: float, python: Path, seed: int) 
     """Run it and return the counts."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, world(size) as (plane, phase, proxy):
-        replicas = [Replica(plane, proxy.url, Path(folder), python) for _ in range(2)]
+        replicas = [Replica(plane, proxy.url, Path(folder), python, pushes.flags(phase)) for _ in range(2)]
         try:
             running = Soak(plane, phase, size, replicas, seed)
             phase.fail("status", status=503, share=_FAULTS)
