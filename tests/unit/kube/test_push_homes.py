@@ -62,7 +62,8 @@ async def test_values_are_kept_beside_those_that_are_there() -> None:
 
     assert await homes(server).keep(KEY, OWNER, first, {"B": SecretValue("b")}, {"B": ""})
 
-    assert await homes(server).home(KEY) == Home(str(OWNER), "uid-1", "2", {"A": b"a", "B": b"b"}, {"A": "2026-11"})
+    words = {"A": "2026-11", "B": ""}
+    assert await homes(server).home(KEY) == Home(str(OWNER), "uid-1", "2", {"A": b"a", "B": b"b"}, words)
     assert server.secret is not None
     assert server.secret["metadata"]["labels"][names.LABEL_TARGET] == "generated"
     assert "ownerReferences" not in server.secret["metadata"]
