@@ -117,7 +117,7 @@ class PushPhase:
         """List entries."""
         phase = self.server.begin("look", credential)
         found = phase.look(at)
-        memory.resize(600 * len(found.entries))
+        memory.resize(sum(each.weight for several in found.entries.values() for each in several))
         self.server.end("look")
         self._fuse.burn("look")
         return replace(found, at=now)

@@ -262,6 +262,7 @@ class PushHouse:
         calls = PushCalls(
             api=api,
             phase=api,  # type: ignore[arg-type]
+            errands=self.errands,
             cluster=burning,
             counter=self.pushed,
             memory=self.memory,
@@ -347,6 +348,11 @@ class PushHouse:
         for _ in range(int(seconds / step)):
             self.clock.turn(step)
             await self.rest()
+
+    def kept(self) -> int:
+        """Return how many bytes the looks of all resources take."""
+        looks = [each.look for each in self.subjects._subjects.values() if each.look is not None]
+        return sum(each.weight for look in looks for several in look.entries.values() for each in several)
 
     async def probe(self) -> None:
         """Let a probe show what there is, and those run who watch it."""

@@ -39,6 +39,7 @@ class PushParts:
         self._calls = PushCalls(
             api=edges.clients.pushes,
             phase=edges.clients.phase,
+            errands=shared.errands,
             cluster=shared.cluster,
             counter=edges.metrics,
             memory=shared.memory,

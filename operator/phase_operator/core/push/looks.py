@@ -90,21 +90,20 @@ class Look:
             entries[each.place] = tuple(sorted((*others, each), key=_age))
         return replace(self, entries=entries, has_answers=True)
 
-    def kept(self, places: Set[EntryPlace], mark: Mark, until: float) -> "Look":
+    def kept(self, places: Set[EntryPlace], mark: Mark, until: float, memory: Reservation) -> "Look":
         """Return what is kept of it while nothing is to be done: these places, and what has this mark.
 
-        It is as old as `until` says, since what it lacks may be there: no call is decided by it. The rest of its memory
-        is given back.
+        It is as old as `until` says, since what it lacks may be there: no call is decided by it. It takes memory of its
+        own; the rest is given back by the last one who has the whole. Raises AnswerMemoryFull if there is not enough.
         """
         kept = {
             place: several
             for place, several in self.entries.items()
             if place in places or any(mark in each.marks for each in several)
         }
-        if self.memory is not None:
-            weight = sum(each.weight for several in kept.values() for each in several)
-            self.memory.resize(min(self.memory.size, weight))
-        return replace(self, at=min(self.at, until), entries=kept, dynamic=self.dynamic & frozenset(places))
+        memory.resize(sum(each.weight for several in kept.values() for each in several))
+        dynamic = self.dynamic & frozenset(places)
+        return replace(self, at=min(self.at, until), entries=kept, dynamic=dynamic, memory=memory)
 
     def without_deleted(self, ids: frozenset[str]) -> "Look":
         """Return the look without entries that our call has deleted."""

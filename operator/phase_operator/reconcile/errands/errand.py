@@ -1,7 +1,8 @@
 """An errand: one thing to do at Phase for one resource, with one account."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.query import Account
@@ -22,3 +23,7 @@ class Errand:
     requests: int = 1
     # It may wait for others than Phase, so that a call which fails without an answer says nothing about Phase.
     waits_for_others: bool = False
+    # What it asks, if an answer to another one of its namespace and account that asks the same is as good; and what
+    # takes such an answer.
+    question: Hashable = None
+    take: Callable[[Any], None] | None = field(default=None, repr=False)

@@ -6,7 +6,7 @@ Rule: however an errand ends, its place is given back and its resource runs agai
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import inf
 from typing import Protocol
 
@@ -85,6 +85,14 @@ class Errands:
     def withdraw(self, subject: ObjectKey) -> None:
         """Drop the errand of a resource if it has not begun."""
         self._queue.withdraw(subject)
+
+    def share(self, namespace: str, account: Account, question: Hashable, answer: object) -> None:
+        """Give an answer to all who wait to ask the same, instead of a call each: a namespace may have thousands."""
+        for errand in self._queue.asking(namespace, account, question):
+            self._queue.withdraw(errand.subject)
+            if errand.take is not None:
+                errand.take(answer)
+            self._wake(errand.subject)
 
     def is_under_way(self, subject: ObjectKey) -> bool:
         """Return whether an errand of a resource has begun and not ended."""

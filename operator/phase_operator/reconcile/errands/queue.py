@@ -5,7 +5,7 @@ counts in the shares of slow ones; so whoever waits for a slow cloud provider, o
 the others. Nothing here awaits; every method takes `now`, in seconds of one monotonic clock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import inf
 
 from phase_operator.core.source.query import Account, origin
@@ -53,6 +53,11 @@ class ErrandQueue:
             del accounts[errand.account]
         if not accounts:
             del self._waiting[subject.namespace]
+
+    def asking(self, namespace: str, account: Account, question: Hashable) -> list[Errand]:
+        """Return the errands that have not begun and ask the same with one account for one namespace."""
+        waiting = self._waiting.get(namespace, {}).get(account, {})
+        return [each for each in waiting.values() if each.take is not None and each.question == question]
 
     def is_under_way(self, subject: ObjectKey) -> bool:
         """Return whether an errand of a resource has begun and not ended."""

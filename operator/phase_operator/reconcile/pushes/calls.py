@@ -4,7 +4,7 @@ Rule: a call that writes counts as lost from before it is sent until its answer 
 answer says is added to the last look, so that it is judged like anything that was found.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,14 +14,16 @@ from phase_operator.core.push import report
 from phase_operator.core.push.answers import after_delete, after_post, after_put
 from phase_operator.core.push.desired import Desired
 from phase_operator.core.push.ledger import PushPlace
-from phase_operator.core.push.looks import Written
+from phase_operator.core.push.looks import Look, Written
 from phase_operator.core.push.marks import Mark
+from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.steps import Delete, LookAt, Post, Put
-from phase_operator.core.source.answer_memory import AnswerMemory, Reservation
+from phase_operator.core.source.answer_memory import AnswerMemory, AnswerMemoryFull, Reservation
 from phase_operator.core.source.apps import Directory, by_name, no_environment, no_list
 from phase_operator.core.source.query import Account, AppRef, Ask
 from phase_operator.core.timestamps import moment_of
 from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.errands.failures import Go
 from phase_operator.reconcile.ports import Clock, Cluster, Credential, PhaseApi
 from phase_operator.reconcile.pushes.ports import PushApi, PushCounter
@@ -49,6 +51,14 @@ class PushCaller:
     mark: Mark
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look has shown, and the revision of the environment before it."""
+
+    look: Look
+    revision: str | None
+
+
 def failure_kind(step: PhaseStep) -> str:
     """Return what fails together: what one call that writes is refused for, the next one is as well."""
     match step:
@@ -68,6 +78,7 @@ class PushCalls:
         *,
         api: PushApi,
         phase: PhaseApi,
+        errands: Errands,
         cluster: Cluster,
         counter: PushCounter,
         memory: AnswerMemory,
@@ -75,10 +86,22 @@ class PushCalls:
     ) -> None:
         self._api = api
         self._phase = phase
+        self._errands = errands
         self._cluster = cluster
         self._counter = counter
         self._memory = memory
         self._clock = clock
+
+    def at_rest(self, subject: PushSubject, places: Set[EntryPlace], mark: Mark, until: float) -> None:
+        """Keep no more of a look than a resource needs that has nothing to do; as `Look.kept`."""
+        if subject.look is None:
+            return
+        memory = self._memory.open(subject.key.namespace, _held(subject))
+        try:
+            subject.look = subject.look.kept(places, mark, until, memory)
+        except AnswerMemoryFull:
+            # Others hold it, too. The next run looks again.
+            subject.look = None
 
     def now(self) -> float:
         """Return the time in seconds since 1970."""
@@ -86,13 +109,14 @@ class PushCalls:
 
     def errand(self, subject: PushSubject, caller: PushCaller, step: PhaseStep, desired: Desired) -> Errand:
         """Return the errand of a step that was decided with `desired`."""
-        requests = 1
+        requests, question = 1, None
         work: Callable[[Go], Awaitable[None]]
         match step:
             case FindApp():
                 kind, work = "app", partial(self._find_app, subject, caller)
             case LookAt(at):
                 kind, requests, work = "look", 2, partial(self._look, subject, caller, at)
+                question = at
             case Post():
                 kind, work = "post", partial(self._post, subject, caller, step)
             case Put():
@@ -100,7 +124,8 @@ class PushCalls:
             case Delete():
                 kind, work = "delete", partial(self._delete, subject, caller, step)
         done = partial(subject.failures.noting, failure_kind(step), self.now, work)
-        return Errand(subject.key, caller.account, kind, done, requests)
+        take = partial(_take, subject) if question is not None else None
+        return Errand(subject.key, caller.account, kind, done, requests, question=question, take=take)
 
     async def _find_app(self, subject: PushSubject, caller: PushCaller, _: Go) -> None:
         name = caller.ask.app.name or ""
@@ -128,8 +153,10 @@ class PushCalls:
             now = self.now()
             memory = self._memory.open(subject.key.namespace, _held(subject))
             found_now = await self._api.look(caller.credential, at, now, memory)
-            subject.look = replace(found_now, memory=memory)
-            subject.revision = by_name(found)[at.environment].revision
+            found_look = _Found(replace(found_now, memory=memory), by_name(found)[at.environment].revision)
+            _take(subject, found_look)
+            # Whoever is woken by a change looks at it, and one look shows it to all of them.
+            self._errands.share(subject.key.namespace, caller.account, at, found_look)
         except Waiting as error:
             # The app that had the name may be another one by now.
             subject.app_id = ""
@@ -178,6 +205,11 @@ class PushCalls:
         subject.is_news = True
         self._counter.pushed(kind, len(places))
         self._cluster.record_event(subject.key, subject.uid, [report.written_event(places, verb)])
+
+
+def _take(subject: PushSubject, found: _Found) -> None:
+    subject.look, subject.revision = found.look, found.revision
+    subject.failures.pop(LOOKS, None)
 
 
 def _held(subject: PushSubject) -> list[Reservation]:

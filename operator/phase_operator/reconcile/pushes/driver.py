@@ -251,10 +251,9 @@ class PushDriver:
             }
         if driven.is_done:
             subject.rested()
-        if driven.is_done and subject.look is not None:
             # Of an environment that others fill, no more stays in memory than this resource pushes.
             known = rows.keys() | wanted.keys() | run.desired.held
-            subject.look = subject.look.kept(known, run.drive.mark, self._calls.now() - FRESH - 1.0)
+            self._calls.at_rest(subject, known, run.drive.mark, self._calls.now() - FRESH - 1.0)
         return driven
 
     async def _write(self, drive: Drive, step: WriteLedger) -> None:

@@ -308,3 +308,34 @@ async def test_the_place_is_given_back_also_if_the_gate_has_a_bug() -> None:
 
     assert not bench.errands.is_under_way(KEY)
     assert bench.woken == [KEY]
+
+
+async def test_an_answer_is_given_to_those_alone_who_ask_the_same_with_the_same_account_for_their_namespace() -> None:
+    bench, given = Bench(), list[tuple[str, object]]()
+
+    async def nothing(_: Callable[[], None]) -> None:
+        return None
+
+    def asks(name: str, question: object = "q", namespace: str = "team", account: Account = ACCOUNT) -> Errand:
+        def take(answer: object) -> None:
+            given.append((name, answer))
+
+        return Errand(ObjectKey(namespace, name), account, "look", nothing, question=question, take=take)
+
+    bench.errands.plan(asks("begun"))
+    begun = await bench.errands.take()
+    for each in (
+        asks("same"),
+        asks("other-question", "another"),
+        asks("other-namespace", namespace="other"),
+        asks("other-account", account=Account(ACCOUNT.base_url, "another")),
+        Errand(ObjectKey("team", "asks-nothing"), ACCOUNT, "post", nothing),
+    ):
+        bench.errands.plan(each)
+
+    bench.errands.share("team", ACCOUNT, "q", "answer")
+
+    assert given == [("same", "answer")]
+    assert bench.woken == [ObjectKey("team", "same")]
+    assert bench.errands.depth() == 4
+    await bench.errands.make(begun)

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Invalid, Transient, Waiting
+from phase_operator.core.outcome import Pushed
 from phase_operator.core.source.query import Account, AppRef
+from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.watches import Watch
-from support.push_house import HOST, KEY, PushHouse, ask_of, named, world
+from support.push_house import HOST, KEY, KIND, PushHouse, ask_of, named, person_makes, world
 
 WATCH = Watch(Account(HOST, "account of shop"), AppRef(id="app"), "production")
 
@@ -110,3 +113,63 @@ async def test_a_push_whose_token_cannot_be_read_for_a_while_watches_on() -> Non
     await house.rest()
 
     assert house.places.watched.keys() == {KEY}
+
+
+def _many(number: int, **places: Any) -> PushHouse:
+    """Return a process with so many resources that push one entry each; by default all to one environment."""
+    _, [cluster] = world()
+    for each in range(number):
+        cluster.stock.put(f"db-{each}", {f"KEY_{each}": b"v"})
+        cluster.resource(named(f"db-{each}"), ObjectKey("shop", f"push-{each:03d}", KIND), **places)
+    return PushHouse(cluster)
+
+
+async def test_one_look_shows_a_change_to_all_who_push_to_an_environment() -> None:
+    """Else a change would cost as many looks as there are resources, though there is one source in Phase."""
+    house = _many(50)
+    await house.rest()
+    await house.probe()
+    person_makes(house.server, "OTHER", "v")
+    before = house.server.calls["look"]
+
+    await house.probe()
+
+    assert house.server.calls["look"] - before == 1
+    assert {type(each) for each in house.outcomes.values()} == {Pushed}
+    assert len(house.cluster.there()) == 50
+
+
+async def test_all_looks_of_a_start_are_few() -> None:
+    house = _many(50)
+
+    await house.rest()
+
+    assert len(house.cluster.there()) == 50
+    assert house.server.calls["post"] == 50
+    # One before all of the calls, and one after the last of them; what was asked for meanwhile waits for neither.
+    assert house.server.calls["look"] <= 10
+    assert house.memory.used == house.kept()
+
+
+async def test_a_look_is_no_answer_for_another_account_or_environment() -> None:
+    _, [cluster] = world()
+    others = {
+        ObjectKey("elsewhere", "of-another-namespace", KIND): {},
+        ObjectKey("shop", "of-staging", KIND): {"ask": ask_of(environment="staging", spelled="Staging")},
+        ObjectKey("shop", "of-production", KIND): {},
+    }
+    for number, (key, fields) in enumerate(others.items()):
+        cluster.stock.put("db", {f"KEY_{number}": b"v"}, namespace=key.namespace)
+        cluster.resource(named("db"), key, **fields)
+    house = PushHouse(cluster)
+
+    await house.rest()
+
+    looked = {key.name: each.look for key, each in house.subjects._subjects.items()}
+    assert {name: look.of.environment for name, look in looked.items() if look is not None} == {
+        "of-another-namespace": "production",
+        "of-staging": "staging",
+        "of-production": "production",
+    }
+    assert house.server.callers["account of elsewhere"] > 0
+    assert {type(each) for each in house.outcomes.values()} == {Pushed}
