@@ -87,8 +87,10 @@ def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[st
         return f'the operator does not watch namespace "{to}" (--namespace)'
     if allowed(tenancy.grants, use, namespace, labels, to, home=tenancy.operator_namespace):
         return None
+    # Statuses say it: another wording would have an upgrade write the status of each that is refused.
+    whose = "PhasePushSecret" if use in (Use.PUSH, Use.REPLACE) else "PhaseSecret"
     return (
-        f'namespace "{to}" is not the resource\'s own, and the operator has no grant for this '
+        f'namespace "{to}" is not the {whose}\'s own, and the operator has no grant for it '
         f"(--grant from={namespace},to={to},what={use.granted})"
     )
 
