@@ -9,6 +9,14 @@ from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an errand asks, and what takes the answer that another one got."""
+
+    asked: Hashable
+    take: Callable[[Any], None] = field(repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Errand:
     """What is to be done. It is made by the run of a resource, and its end wakes that resource."""
@@ -23,7 +31,5 @@ class Errand:
     requests: int = 1
     # It may wait for others than Phase, so that a call which fails without an answer says nothing about Phase.
     waits_for_others: bool = False
-    # What it asks, if an answer to another one of its namespace and account that asks the same is as good; and what
-    # takes such an answer.
-    question: Hashable = None
-    take: Callable[[Any], None] | None = field(default=None, repr=False)
+    # If an answer to another one that asks the same, for its namespace and with its account, is as good.
+    question: Question | None = None

@@ -86,13 +86,12 @@ class Errands:
         """Drop the errand of a resource if it has not begun."""
         self._queue.withdraw(subject)
 
-    def share(self, namespace: str, account: Account, question: Hashable, answer: object) -> None:
+    def share(self, namespace: str, account: Account, asked: Hashable, answer: object) -> None:
         """Give an answer to all who wait to ask the same, instead of a call each: a namespace may have thousands."""
-        for errand in self._queue.asking(namespace, account, question):
-            self._queue.withdraw(errand.subject)
-            if errand.take is not None:
-                errand.take(answer)
-            self._wake(errand.subject)
+        for subject, question in self._queue.asking(namespace, account, asked).items():
+            self._queue.withdraw(subject)
+            question.take(answer)
+            self._wake(subject)
 
     def is_under_way(self, subject: ObjectKey) -> bool:
         """Return whether an errand of a resource has begun and not ended."""

@@ -10,7 +10,7 @@ from math import inf
 
 from phase_operator.core.source.query import Account, origin
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.errand import Errand, Question
 from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyShares
 
 
@@ -54,10 +54,11 @@ class ErrandQueue:
         if not accounts:
             del self._waiting[subject.namespace]
 
-    def asking(self, namespace: str, account: Account, question: Hashable) -> list[Errand]:
-        """Return the errands that have not begun and ask the same with one account for one namespace."""
+    def asking(self, namespace: str, account: Account, asked: Hashable) -> dict[ObjectKey, Question]:
+        """Return the questions of errands that have not begun and ask this with one account for one namespace."""
         waiting = self._waiting.get(namespace, {}).get(account, {})
-        return [each for each in waiting.values() if each.take is not None and each.question == question]
+        questions = ((subject, each.question) for subject, each in waiting.items())
+        return {subject: each for subject, each in questions if each is not None and each.asked == asked}
 
     def is_under_way(self, subject: ObjectKey) -> bool:
         """Return whether an errand of a resource has begun and not ended."""

@@ -22,7 +22,7 @@ from phase_operator.core.source.answer_memory import AnswerMemory, AnswerMemoryF
 from phase_operator.core.source.apps import Directory, by_name, no_environment, no_list
 from phase_operator.core.source.query import Account, AppRef, Ask
 from phase_operator.core.timestamps import moment_of
-from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.errand import Errand, Question
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.errands.failures import Go
 from phase_operator.reconcile.ports import Clock, Cluster, Credential, PhaseApi
@@ -116,7 +116,7 @@ class PushCalls:
                 kind, work = "app", partial(self._find_app, subject, caller)
             case LookAt(at):
                 kind, requests, work = "look", 2, partial(self._look, subject, caller, at)
-                question = at
+                question = Question(at, partial(_take, subject))
             case Post():
                 kind, work = "post", partial(self._post, subject, caller, step)
             case Put():
@@ -124,8 +124,7 @@ class PushCalls:
             case Delete():
                 kind, work = "delete", partial(self._delete, subject, caller, step)
         done = partial(subject.failures.noting, failure_kind(step), self.now, work)
-        take = partial(_take, subject) if question is not None else None
-        return Errand(subject.key, caller.account, kind, done, requests, question=question, take=take)
+        return Errand(subject.key, caller.account, kind, done, requests, question=question)
 
     async def _find_app(self, subject: PushSubject, caller: PushCaller, _: Go) -> None:
         name = caller.ask.app.name or ""

@@ -11,7 +11,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.errand import Errand, Question
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
 from phase_operator.reconcile.polling.limits.rate_limit import RateLimit
@@ -320,7 +320,7 @@ async def test_an_answer_is_given_to_those_alone_who_ask_the_same_with_the_same_
         def take(answer: object) -> None:
             given.append((name, answer))
 
-        return Errand(ObjectKey(namespace, name), account, "look", nothing, question=question, take=take)
+        return Errand(ObjectKey(namespace, name), account, "look", nothing, question=Question(question, take))
 
     bench.errands.plan(asks("begun"))
     begun = await bench.errands.take()
