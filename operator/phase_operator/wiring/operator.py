@@ -108,7 +108,7 @@ class Operator:
                 background += [kept("phasesecrets", self._watch), kept("sweep", self._watches.resources.sweep)]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 if ends[0].done():
-                    await self._record_leases(*ends[1:])
+                    await self._let_errands_end(*ends[1:])
                 log.info("operator stops")
                 self._loop.workers.stop()
                 if ends[0].done():
@@ -120,13 +120,11 @@ class Operator:
         if ends[0].done():
             await self._flush_events()
 
-    async def _record_leases(self, *ends: asyncio.Task[Any]) -> None:
+    async def _let_errands_end(self, *ends: asyncio.Task[Any]) -> None:
         """Let calls that change something in Phase end while all else goes on.
 
         An answer that is lost is a lease that nobody has, or an entry of which nobody knows for minutes whether it is
-        there.
-
-        Until any of `ends` ends: who does not lead any more can record nothing.
+        there. It goes on until any of `ends` ends: who does not lead any more can record nothing.
         """
         settling = asyncio.create_task(self._loop.settle())
         waits = asyncio.wait({settling, *ends}, return_when=asyncio.FIRST_COMPLETED)

@@ -38,6 +38,8 @@ _MOST_TARGETS = 256
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
 LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
+# What has writes of its own.
+_LEDGERS = tuple(chain.from_iterable(names.LEDGERS.values()))
 # The most sources of a push that a status names.
 _MOST_SOURCES = 100
 # The fields on what a target was made of. A status of an older version lacks them; that alone is no change.
@@ -61,8 +63,7 @@ def status_document(
     if targets := _targets(outcome, previous)[:_MOST_TARGETS]:
         document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
     document |= _unless_empty("source", _source(outcome, previous)) | _forced_sync(forced, previous)
-    # A ledger has writes of its own; here it stays as it is.
-    document |= only(previous, *chain.from_iterable(names.LEDGERS.values()), "account") | _account(outcome)
+    document |= only(previous, *_LEDGERS, "account") | _account(outcome)
     document |= _push(outcome, previous)
     since = text(previous.get("lastSyncedTime"))
     is_forced = forced not in (None, previous.get("lastForcedSync"))

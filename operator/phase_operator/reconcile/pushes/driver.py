@@ -7,7 +7,6 @@ its end. Nothing is announced that cannot be sent at once.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -86,9 +85,20 @@ class _Run:
     sources: list[Source] = field(default_factory=list)
     desired: Desired = field(default_factory=Desired)
 
-    def driven(self, ledger: Ledger, **fields: Any) -> Driven:
-        """Return what it has come to; until then nobody else holds what is desired, which is made anew in each step."""
-        return Driven(ledger, found=self.found, desired=self.desired, **({"problems": self.desired.problems} | fields))
+    def driven(
+        self,
+        ledger: Ledger,
+        *,
+        until: float = inf,
+        is_done: bool = False,
+        problems: tuple[Problem, ...] | None = None,
+    ) -> Driven:
+        """Return what it has come to; until then nobody else holds what is desired, which is made anew in each step.
+
+        Without problems of its own, it has those of what is desired.
+        """
+        told = self.desired.problems if problems is None else problems
+        return Driven(ledger, until=until, is_done=is_done, problems=told, found=self.found, desired=self.desired)
 
 
 class PushDriver:

@@ -200,18 +200,22 @@ class PushRuns:
 
 def _told(drive: Drive, driven: Driven, trouble: ExpectedError | None, *, is_unclear: bool) -> PushOutcome:
     """Return the outcome of a run; `is_unclear`: an answer was lost, so that looks have to tell."""
-    states, is_news = driven.found.states, drive.subject.is_news
-    wanted = driven.desired.entries
-    if is_unclear and not driven.is_done:
-        why = trouble.message if trouble is not None else ""
-        return pushed(driven.ledger, driven.problems, states, wanted, is_done=False, why=why, to=_place(drive, driven))
-    if trouble is not None:
+    is_open = is_unclear and not driven.is_done
+    if trouble is not None and not is_open:
         # Calls have pauses of their own: a repeated run makes none.
         return Failed(trouble.reason, trouble.message)
-    if not driven.is_done and (driven.call is not None or driven.until == inf):
+    if not (is_open or driven.is_done) and (driven.call is not None or driven.until == inf):
         return Pending()
-    to = _place(drive, driven)
-    return pushed(driven.ledger, driven.problems, states, wanted, is_done=driven.is_done, to=to, is_news=is_news)
+    return pushed(
+        driven.ledger,
+        driven.problems,
+        driven.found.states,
+        driven.desired.entries,
+        is_done=driven.is_done,
+        to=_place(drive, driven),
+        is_news=drive.subject.is_news,
+        why=trouble.message if trouble is not None else "",
+    )
 
 
 def _place(drive: Drive, driven: Driven) -> SourceFacts | None:
