@@ -29,3 +29,17 @@ def by_server(world: World, manager: str, verb: str, manifest: Mapping[str, Any]
     arguments = (verb, "--server-side", "--force-conflicts", f"--field-manager={manager}", "-f", "-")
     place = ("-n", world.namespace)
     return world.plane.kubectl(*place, *arguments, stdin=json.dumps(manifest), check=False).returncode
+
+
+def apply_and_compare(world: World, manifest: Mapping[str, Any]) -> None:
+    """Apply and compare a manifest as each of them does; fail if anything differs."""
+    for manager in MANAGERS:
+        assert by_server(world, manager, "apply", manifest) == 0
+        assert by_server(world, manager, "diff", manifest) == 0
+
+
+def standing(world: World, kind: str, name: str) -> dict[str, Any]:
+    """Return a resource as the API server has it, with who manages which field."""
+    arguments = ("get", kind, name, "-o", "json", "--show-managed-fields")
+    found: dict[str, Any] = json.loads(world.plane.kubectl("-n", world.namespace, *arguments).stdout)
+    return found

@@ -18,6 +18,8 @@ KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 class LeaseStage(OwnOperators):
     """A namespace with PhaseDynamicSecrets."""
 
+    kind, usual_name = "PhaseDynamicSecret", NAME
+
     @property
     def usual_flags(self) -> tuple[str, ...]:
         """Have workloads restarted soon."""
@@ -27,37 +29,13 @@ class LeaseStage(OwnOperators):
         """Apply a PhaseDynamicSecret of the shop's bucket, whose target is `uploads-aws`."""
         self.apply(dynamic_secret(name, self.phase.url, **spec))
 
-    def resource(self, name: str = NAME) -> dict[str, Any]:
-        """Return a PhaseDynamicSecret, or {}."""
-        return self.get("phasedynamicsecret", name) or {}
-
     def ledger(self, name: str = NAME) -> list[dict[str, Any]]:
         """Return the rows of its ledger."""
         return list((self.resource(name).get("status") or {}).get("leases") or [])
 
-    def ready(self, name: str = NAME) -> dict[str, Any]:
-        """Return its Ready condition, or {}."""
-        return self._condition(self.resource(name))
-
     def until_serving(self, name: str = NAME, within: float = 30.0) -> dict[str, Any]:
         """Wait until it is ready for its present generation, and return it."""
-
-        def look() -> dict[str, Any] | None:
-            found = self.resource(name)
-            status = found.get("status") or {}
-            is_current = status.get("observedGeneration") == found.get("metadata", {}).get("generation")
-            return found if is_current and self._condition(found).get("status") == "True" else None
-
-        return eventually(look, within=within, what=f"{name} is ready; last: {self.ready(name)}")
-
-    def until_said(self, reason: str, name: str = NAME, within: float = 30.0) -> dict[str, Any]:
-        """Wait until Ready has a reason, and return the condition."""
-
-        def look() -> dict[str, Any] | None:
-            found = self.ready(name)
-            return found if found.get("reason") == reason else None
-
-        return eventually(look, within=within, what=f"{name} says {reason}; last: {self.ready(name)}")
+        return self.until_current(name, within=within)
 
     def until_rows(self, *states: str, name: str = NAME, within: float = 30.0) -> list[dict[str, Any]]:
         """Wait until the ledger has leases in exactly these states, and return its rows."""
@@ -82,12 +60,6 @@ class LeaseStage(OwnOperators):
         data = self.data(target) or {}
         user = self.phase.leases.opens(data.get("AWS_ACCESS_KEY_ID", ""), data.get("AWS_SECRET_ACCESS_KEY", ""))
         return next((each.id for each in self.live() if user is not None and each.user == user.name), "")
-
-    def events_of(self, name: str = NAME) -> list[dict[str, Any]]:
-        """Return the Events about a PhaseDynamicSecret."""
-        found = self.api.items("events", self.namespace)
-        subject = {"kind": "PhaseDynamicSecret", "name": name}
-        return [each for each in found if subject.items() <= each["involvedObject"].items()]
 
     def until_quiet(self, *names: str, within: float = 60.0) -> None:
         """Wait until the leases that live are those in ledgers, and each ledger has its record."""
@@ -118,8 +90,7 @@ class LeaseStage(OwnOperators):
     def no_leases(self) -> None:
         """Delete every PhaseDynamicSecret of the namespace and wait until they are gone."""
         self.tell("at rest")
-        self.api.delete("phasedynamicsecrets", namespace=self.namespace)
-        eventually(lambda: not self.api.items("phasedynamicsecrets", self.namespace), within=90, what="all of them go")
+        self.none_left()
 
 
 def dynamic_secret(name: str, url: str, **spec: Any) -> dict[str, Any]:

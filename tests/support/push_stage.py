@@ -19,6 +19,8 @@ _TELLING = 8
 class PushStage(OwnOperators):
     """A namespace with PhasePushSecrets, which push to a folder of its name."""
 
+    kind, usual_name = "PhasePushSecret", NAME
+
     @property
     def root(self) -> str:
         """The folder that its resources write."""
@@ -46,53 +48,29 @@ class PushStage(OwnOperators):
         encoded = {key: base64.b64encode(each).decode() for key, each in data.items()}
         self.api.apply({"apiVersion": "v1", "kind": "Secret", **fields, "data": encoded}, self.namespace, "tests")
 
-    def resource(self, name: str = NAME) -> dict[str, Any]:
-        """Return a PhasePushSecret, or {}."""
-        return self.get("phasepushsecret", name) or {}
-
     def rows(self, name: str = NAME) -> list[dict[str, Any]]:
         """Return the rows of its ledger."""
         return list((self.resource(name).get("status") or {}).get("entries") or [])
 
-    def said(self, name: str = NAME) -> dict[str, Any]:
-        """Return its Ready condition, or {}."""
-        return self._condition(self.resource(name))
-
     def until_in_step(self, entries: int | None = None, name: str = NAME, within: float = 30.0) -> dict[str, Any]:
         """Wait until it is ready for its present generation, with so many entries, and return it."""
+        return self.until_current(
+            name, within=within, also=lambda status: entries in (None, status.get("entriesInStep"))
+        )
 
-        def look() -> dict[str, Any] | None:
-            found = self.resource(name)
-            status = found.get("status") or {}
-            is_current = status.get("observedGeneration") == found.get("metadata", {}).get("generation")
-            is_ready = is_current and self._condition(found).get("status") == "True"
-            return found if is_ready and entries in (None, status.get("entriesInStep")) else None
-
-        return eventually(look, within=within, what=f"{name} is in step; last: {self.said(name)}")
-
-    def until_current(self, *sources: str, name: str = NAME, within: float = 30.0) -> None:
+    def until_taken(self, *sources: str, name: str = NAME, within: float = 30.0) -> None:
         """Wait until it is in step with these Secrets as they are now."""
         kept = (self.get("secret", each) or {} for each in sources)
         versions = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in kept}
 
-        def look() -> bool:
-            status = self.until_in_step(name=name, within=within)["status"]
+        def is_taken(status: dict[str, Any]) -> bool:
             return versions.items() <= {each["name"]: each["resourceVersion"] for each in status["sources"]}.items()
 
-        eventually(look, within=within, what=f"{name} is in step with {sorted(versions)}")
+        self.until_current(name, within=within, also=is_taken)
 
     def until_pushed(self, wanted: Mapping[str, str], within: float = 30.0) -> None:
         """Wait until the stage's folder, with those below it, has exactly these values by key."""
         eventually(lambda: self.values() == dict(wanted), within=within, what=f"Phase has {sorted(wanted)}")
-
-    def until_said(self, reason: str, name: str = NAME, within: float = 30.0) -> dict[str, Any]:
-        """Wait until Ready has a reason, and return the condition."""
-
-        def look() -> dict[str, Any] | None:
-            found = self.said(name)
-            return found if found.get("reason") == reason else None
-
-        return eventually(look, within=within, what=f"{name} says {reason}; last: {self.said(name)}")
 
     def entries(self, env: str = ENV) -> list[Secret]:
         """Return the entries of the stage's folder and of those below it, as a person sees them; no call is counted."""
@@ -117,12 +95,6 @@ class PushStage(OwnOperators):
         """Make or change an entry of the stage's folder as a person in the Console does."""
         self.phase.set(APP, ENV, key, value, path=self.root, **fields)
 
-    def events_of(self, name: str = NAME) -> list[dict[str, Any]]:
-        """Return the Events about a PhasePushSecret."""
-        found = self.api.items("events", self.namespace)
-        subject = {"kind": "PhasePushSecret", "name": name}
-        return [each for each in found if subject.items() <= each["involvedObject"].items()]
-
     def until_event(self, reason: str, words: str = "", name: str = NAME) -> None:
         """Wait until an Event about a PhasePushSecret has a reason and says some words."""
 
@@ -138,14 +110,6 @@ class PushStage(OwnOperators):
     def remove(self, name: str = NAME) -> None:
         """Delete a PhasePushSecret, and wait for nothing."""
         self.api.delete("phasepushsecret", name, self.namespace)
-
-    def no_pushes(self) -> None:
-        """Delete every PhasePushSecret of the namespace and wait until they are gone."""
-        self.api.delete("phasepushsecrets", namespace=self.namespace)
-        if hasattr(self, "operator") and self.operator.can_miss:
-            # After some edits, the operator takes the next one 5 seconds later.
-            self.later(5)
-        eventually(lambda: not self.api.items("phasepushsecrets", self.namespace), within=90, what="all of them go")
 
 
 def push_secret(name: str, url: str, root: str, **spec: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def good(stage: PushStage, pusher: OperatorProcess) -> Iterator[PushStage]:
     stage.phase_secret()
     stage.until_ready()
     yield stage
-    stage.no_pushes()
+    stage.none_left()
 
 
 def test_a_neighbour_is_served_beside_a_tenant_of_pushes(
@@ -73,7 +73,7 @@ def test_a_neighbour_is_served_beside_a_tenant_of_pushes(
 
     assert watching.figures.broken() == []
     assert pusher.metric("phase_operator_internal_errors_total") == 0
-    assert good.said()["reason"] == "Synced"
+    assert good.ready()["reason"] == "Synced"
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """A PhaseDynamicSecret that is applied again and again from Git shows no difference, causes no write and no lease."""
 
-import json
 from typing import Any
 
 import pytest
 
 from phase_operator.api.crd import PHASE_DYNAMIC_SECRET, document
-from support.gitops import MANAGERS, by_server, spec_paths
+from support.gitops import MANAGERS, apply_and_compare, by_server, spec_paths, standing
 from support.lease_stage import NAME, LeaseStage, dynamic_secret
 
 pytestmark = pytest.mark.controlplane
@@ -55,12 +54,6 @@ FULL: dict[str, Any] = {
 }
 
 
-def standing(world: LeaseStage) -> dict[str, Any]:
-    arguments = ("get", "phasedynamicsecret", NAME, "-o", "json", "--show-managed-fields")
-    found: dict[str, Any] = json.loads(world.plane.kubectl("-n", world.namespace, *arguments).stdout)
-    return found
-
-
 def test_every_field_of_the_spec_occurs_in_what_is_applied() -> None:
     [version] = document(PHASE_DYNAMIC_SECRET)["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
@@ -73,13 +66,11 @@ def test_applied_again_and_again_nothing_differs_nothing_is_written_and_nothing_
     for manager in MANAGERS:
         assert by_server(world, manager, "apply", manifest) == 0
     world.until_serving()
-    before = standing(world)
+    before = standing(world, "phasedynamicsecret", NAME)
 
     for _ in range(3):
-        for manager in MANAGERS:
-            assert by_server(world, manager, "apply", manifest) == 0
-            assert by_server(world, manager, "diff", manifest) == 0
+        apply_and_compare(world, manifest)
 
-    assert standing(world) == before
+    assert standing(world, "phasedynamicsecret", NAME) == before
     assert before["spec"] == manifest["spec"]
     assert world.phase.calls(lease=True) == 1

@@ -11,7 +11,7 @@ import yaml
 from phase_operator.api.crd import PHASE_SECRET, document
 from phase_operator.api.names import FINALIZER
 from support.argocd import health
-from support.gitops import MANAGERS, by_server, spec_paths
+from support.gitops import MANAGERS, apply_and_compare, by_server, spec_paths, standing
 from support.kstatus import KStatus, kstatus
 from support.operator_process import REPOSITORY, eventually
 from support.world import World
@@ -42,15 +42,6 @@ def prepared(world: World, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def standing(world: World, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        world.plane.kubectl(
-            *("-n", world.namespace, "get", "phasesecret", name, "-o", "json", "--show-managed-fields")
-        ).stdout
-    )
-    return found
-
-
 def test_every_field_of_the_spec_occurs_in_what_is_applied() -> None:
     [version] = document(PHASE_SECRET)["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
@@ -73,19 +64,17 @@ def test_applied_again_and_again_nothing_differs_and_nothing_is_written(world: W
         assert by_server(world, manager, "apply", together) == 0
     for name in names.values():
         world.until_ready(name)
-    before = {each: standing(world, name) for each, name in names.items()}
+    before = {each: standing(world, "phasesecret", name) for each, name in names.items()}
     looks = world.phase.calls(route="/v1/environments/")
 
     def applied_again() -> bool:
-        for manager in MANAGERS:
-            assert by_server(world, manager, "apply", together) == 0
-            assert by_server(world, manager, "diff", together) == 0
+        apply_and_compare(world, together)
         return world.phase.calls(route="/v1/environments/") >= looks + 4
 
     # Each round is four processes; five or more of them fall between two looks at Phase.
     eventually(applied_again, within=40, pause=1, what="four more looks at Phase")
 
-    assert {each: standing(world, name) for each, name in names.items()} == before
+    assert {each: standing(world, "phasesecret", name) for each, name in names.items()} == before
     for each, found in before.items():
         assert found["spec"] == manifests[each]["spec"], each
         assert found["metadata"]["generation"] == 1, each
@@ -112,11 +101,11 @@ def test_the_operators_writes_are_no_difference(world: World) -> None:
 
         eventually(moved, what=f"the status of {name} is written")
 
-    assert standing(world, "full")["metadata"]["finalizers"] == [FINALIZER]
+    assert standing(world, "phasesecret", "full")["metadata"]["finalizers"] == [FINALIZER]
     assert by_server(world, MANAGERS[0], "diff", manifest) == 0
     assert world.plane.kubectl(*diff, stdin=json.dumps(client_side), check=False).returncode == 0
     assert "unchanged" in world.plane.kubectl(*apply, stdin=json.dumps(client_side)).stdout
-    assert {standing(world, name)["metadata"]["generation"] for name in before} == {1}
+    assert {standing(world, "phasesecret", name)["metadata"]["generation"] for name in before} == {1}
 
 
 def test_a_difference_would_be_seen(world: World) -> None:
@@ -147,7 +136,7 @@ def test_a_target_carries_no_mark_of_the_tool_and_loses_none(world: World) -> No
 
 
 def judged(world: World, name: str = "shop") -> tuple[str, KStatus]:
-    found = standing(world, name)
+    found = standing(world, "phasesecret", name)
     return health(found)[0], kstatus(found)
 
 
@@ -169,7 +158,7 @@ def test_argo_cd_and_flux_see_what_is_so(world: World) -> None:
     world.phase_secret(authentication=token)
     world.until_reason("TokenSecretNotFound")
     assert judged(world) == ("Progressing", KStatus.IN_PROGRESS)
-    assert health(standing(world, "shop"))[1].startswith("TokenSecretNotFound: ")
+    assert health(standing(world, "phasesecret", "shop"))[1].startswith("TokenSecretNotFound: ")
 
     held = '{"metadata":{"finalizers":["example.com/held"]}}'
     world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "shop", "--type=merge", "-p", held)

@@ -128,7 +128,7 @@ def test_a_grant_by_label_comes_and_goes_with_the_label(stage: World, shared: Wo
             assert pushes.values() == {"PASSWORD": "pushed-password"}
 
             stage.plane.kubectl("label", "namespace", stage.namespace, "tenant=shop")
-            pushes.no_pushes()
+            pushes.none_left()
             assert pushes.values() == {}
     finally:
         stage.plane.kubectl("delete", "-f", rights)

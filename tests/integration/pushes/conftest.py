@@ -61,4 +61,4 @@ def world(stage: PushStage, operator: OperatorProcess) -> Iterator[PushStage]:
     stage.canary.watch(lambda: operator.get("/metrics", metrics=True).text)
     stage.operator = operator
     yield stage
-    stage.no_pushes()
+    stage.none_left()

@@ -52,7 +52,7 @@ def test_two_clusters_that_want_one_entry_are_told_who_has_it_and_the_second_get
         stage.push_secret(**place)
         assert f"it is kept by west/{other.namespace}/{NAME}" in stage.until_said("EntryConflict")["message"]
         for each in (stage, other):
-            each.no_pushes()
+            each.none_left()
     assert stage.values() == {}
 
 
@@ -72,7 +72,7 @@ def test_an_operator_without_push_says_so_calls_nothing_and_holds_up_no_deletion
         stage.push_secret("another")
         stage.until_said("NotEnabled", "another")
 
-        stage.no_pushes()
+        stage.none_left()
         stage.until_event("EntriesAbandoned", "/PASSWORD")
     assert stage.phase.calls() == 0
     assert stage.values() == {"PASSWORD": "first-password"}

@@ -98,4 +98,4 @@ def test_a_generated_value_is_one_over_leaders_restarts_and_a_resource_that_is_m
         assert {key: stage.values()[key] for key in _FIRST} == dict(zip(_FIRST, rotated, strict=True))
         assert stage.data(HOME) is None
         assert stage.phase.calls(method="PUT") == 0
-        stage.no_pushes()
+        stage.none_left()

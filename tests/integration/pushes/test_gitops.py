@@ -1,12 +1,11 @@
 """A PhasePushSecret that is applied again and again from Git shows no difference, and causes no write anywhere."""
 
-import json
 from typing import Any
 
 import pytest
 
 from phase_operator.api.crd import PHASE_PUSH_SECRET, document
-from support.gitops import MANAGERS, by_server, spec_paths
+from support.gitops import MANAGERS, apply_and_compare, by_server, spec_paths, standing
 from support.push_stage import NAME, PushStage, push_secret
 
 pytestmark = pytest.mark.controlplane
@@ -46,12 +45,6 @@ def full(root: str) -> dict[str, Any]:
     }
 
 
-def standing(world: PushStage) -> dict[str, Any]:
-    arguments = ("get", "phasepushsecret", NAME, "-o", "json", "--show-managed-fields")
-    found: dict[str, Any] = json.loads(world.plane.kubectl("-n", world.namespace, *arguments).stdout)
-    return found
-
-
 def test_every_field_of_the_spec_occurs_in_what_is_applied() -> None:
     [version] = document(PHASE_PUSH_SECRET)["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
@@ -68,14 +61,12 @@ def test_applied_again_and_again_nothing_differs_and_nothing_is_written(world: P
     for manager in MANAGERS:
         assert by_server(world, manager, "apply", manifest) == 0
     world.until_in_step(5)
-    before, kept, entries = standing(world), world.get("secret", "made"), world.entries()
+    before, kept, entries = standing(world, "phasepushsecret", NAME), world.get("secret", "made"), world.entries()
 
     for _ in range(3):
-        for manager in MANAGERS:
-            assert by_server(world, manager, "apply", manifest) == 0
-            assert by_server(world, manager, "diff", manifest) == 0
+        apply_and_compare(world, manifest)
 
-    assert standing(world) == before
+    assert standing(world, "phasepushsecret", NAME) == before
     assert before["spec"] == manifest["spec"]
     assert world.get("secret", "made") == kept
     assert world.entries() == entries

@@ -61,7 +61,7 @@ def test_a_certificate_that_rotates_is_in_phase_at_once_and_nothing_is_polled(wo
         before = world.phase.now()
         wanted = rotate(world, authority)
         world.until_pushed(wanted)
-        world.until_current("shop-tls")
+        world.until_taken("shop-tls")
         took = max(each.updated_at - before for each in world.entries()).total_seconds()
         sys.stdout.write(f"a rotated certificate was in Phase after {took:.2f} s\n")
         assert took < 5

@@ -218,5 +218,5 @@ def test_the_operator_s_own_key_is_not_pushed_from_its_own_namespace(world: Push
         assert "the operator's own key" in home.until_said("InvalidSpec")["message"]
         assert home.entries() == []
     finally:
-        home.no_pushes()
+        home.none_left()
         home.api.delete("secret", "phase-service-token", home.namespace)
