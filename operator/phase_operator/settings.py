@@ -280,6 +280,16 @@ def platform_proxies() -> Proxies:
         raise SettingsError(str(error)) from error
 
 
+def phase_token() -> str:
+    """Return the token of Phase that a person gives commands in `PHASE_TOKEN`; "" if there is none."""
+    return os.environ.get("PHASE_TOKEN", "")
+
+
+def wants_no_colour() -> bool:
+    """Return whether the person wants no colours, as https://no-color.org has it."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def _parts(value: Any, separator: str) -> Any:
     """Split a variable; the values of a repeated flag are split already."""
     if isinstance(value, str):

@@ -1,17 +1,34 @@
-"""The command line: arguments in, exit code out."""
+"""The command line: arguments in, exit code out.
+
+One program with three names: `phase-operator`, `kubectl-phase`, which kubectl runs as `kubectl phase`, and
+`python -m phase_operator`.
+"""
+
+import sys
+from pathlib import Path
 
 import click
 
 from phase_operator import __version__
-from phase_operator.cli.lazy import LazyGroup
+from phase_operator.cli.lazy import Lazy, LazyGroup
 
-COMMANDS = {
-    "run": ("phase_operator.cli.run", "run"),
-    "crds": ("phase_operator.cli.crds", "crds"),
-}
+_COMMANDS = "phase_operator.cli.commands"
+_OPERATE = "The operator"
+COMMANDS = (
+    Lazy("run", f"{_COMMANDS}.run", "run", "Run the operator.", _OPERATE),
+    Lazy("crds", f"{_COMMANDS}.crds", "crds", "Print the CustomResourceDefinitions of this version.", _OPERATE),
+    Lazy("version", f"{_COMMANDS}.version", "version", "Print the version.", _OPERATE),
+)
+_PLUGIN = "kubectl-phase"
 
 
-@click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazies=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="phase-operator")
-def main() -> None:
+def cli() -> None:
     """Keep Secrets and ConfigMaps in step with Phase."""
+
+
+def main() -> None:
+    """Run the command line under the name by which it was called."""
+    called = Path(sys.argv[0]).name
+    cli(prog_name="kubectl phase" if called.startswith(_PLUGIN) else "phase-operator")

@@ -1,27 +1,66 @@
-"""A click group that imports a subcommand when it is called, so that one does not load the modules of another."""
+"""A click group that imports a subcommand when it is called, so that one does not load the modules of another.
+
+`--help` imports none: the group has a line about each.
+"""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from phase_operator.cli.failures import ending, to_a_reader
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A subcommand: its name, where it is, what `--help` says of it, and below which heading."""
+
+    name: str
+    module: str
+    attribute: str
+    about: str
+    section: str = "Commands"
+
 
 class LazyGroup(click.Group):
-    """Knows its subcommands as name -> (module, attribute)."""
+    """Knows its subcommands by name, and imports each when it is called."""
 
-    def __init__(self, *args: Any, modules: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lazies: Sequence[Lazy], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._modules = modules
+        self._lazies = {each.name: each for each in lazies}
+
+    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+        """Run the command line and exit with a code of `failures.ExitCode`."""
+
+        def command() -> Any:
+            return super(LazyGroup, self).main(*args, standalone_mode=False, **kwargs)
+
+        if not standalone_mode:
+            return command()
+        raise SystemExit(ending(command))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; a reader of its output that goes away is no error."""
+        with to_a_reader():
+            return super().invoke(ctx)
+        return None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which `--help` shows them."""
-        return list(self._modules)
+        return list(self._lazies)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a subcommand, or None if none has that name."""
-        if cmd_name not in self._modules:
+        found = self._lazies.get(cmd_name)
+        if found is None:
             return None
-        module, attribute = self._modules[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command: click.Command = getattr(importlib.import_module(found.module), found.attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line for each subcommand, below the headings of their sections."""
+        for section in dict.fromkeys(each.section for each in self._lazies.values()):
+            with formatter.section(section):
+                formatter.write_dl([(each.name, each.about) for each in self._lazies.values() if each.section == section])

@@ -1,0 +1,69 @@
+"""How a command ends: its exit code, and one sentence that says what to do.
+
+Rule: exit codes are promises to scripts. Errors of the rooms below become one of these here and nowhere else.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import IO, Any
+
+import click
+
+_SIGINT = 130
+
+
+class ExitCode(IntEnum):
+    """What the exit code of a command says."""
+
+    OK = 0
+    # Something differs, is not ready, or a check failed: the answer to what was asked is no.
+    NO = 1
+    USAGE = 2
+    NO_CLUSTER = 3
+    NO_PHASE = 4
+    TIMED_OUT = 5
+
+
+class Failure(click.ClickException):
+    """A command cannot do what it was asked to; the message is for the person who gave it."""
+
+    exit_code: int = ExitCode.NO
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.NO) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message as one line on the error stream."""
+        context = click.get_current_context(silent=True)
+        name = context.find_root().info_name if context else None
+        click.echo(f"{name or 'phase-operator'}: {self.message}", file=file or sys.stderr)
+
+
+def ending(command: Callable[[], Any]) -> int:
+    """Run a command of click that does not exit by itself; return the exit code of the process."""
+    try:
+        code = command()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _SIGINT
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+@contextmanager
+def to_a_reader() -> Iterator[None]:
+    """End a block without an error if the reader of its output is gone, such as `head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        # What is still in the buffer has to go somewhere when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,63 @@
+"""Resources as commands name them: `shop`, `phasepushsecret/shop`, `pps/shop`, or several by label."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from phase_operator.api import names
+from phase_operator.api.crd import DEFINITIONS
+from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, UserCluster
+
+_SPELLINGS: Mapping[str, Resource] = {
+    spelling: resource
+    for definition, resource in zip(DEFINITIONS, OURS, strict=True)
+    for spelling in (
+        definition.kind.lower(),
+        definition.plural,
+        f"{definition.plural}.{names.GROUP}",
+        *definition.short_names,
+    )
+}
+_OBJECTS: Mapping[str, Resource] = {
+    **dict.fromkeys(("secret", "secrets"), SECRETS),
+    **dict.fromkeys(("configmap", "configmaps", "cm"), CONFIG_MAPS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A resource that the command line names."""
+
+    resource: Resource
+    name: str
+
+    def __str__(self) -> str:
+        """Return it as kubectl prints names."""
+        return f"{self.resource.kind.lower()}.{names.GROUP}/{self.name}"
+
+
+def given(text: str, *, objects: bool = False) -> Given:
+    """Parse NAME or KIND/NAME; a name alone is a PhaseSecret's. With `objects`, Secrets and ConfigMaps count too."""
+    kind, slash, name = text.rpartition("/")
+    known = {**_SPELLINGS, **(_OBJECTS if objects else {})}
+    resource = known.get(kind.lower()) if slash else OURS[0]
+    if resource is None or not name:
+        listed = ", ".join(dict.fromkeys(each.kind.lower() for each in known.values()))
+        raise click.UsageError(f'"{text}" names no resource: write NAME or KIND/NAME, where KIND is one of {listed}')
+    return Given(resource, name)
+
+
+async def chosen(
+    cluster: UserCluster,
+    namespace: str,
+    named: Sequence[str],
+    *,
+    labels: str = "",
+    kinds: Iterable[Resource] = OURS,
+) -> list[Mapping[str, Any]]:
+    """Return the resources of these names, else those of a namespace (all for "") with the labels; raise UserError."""
+    if named:
+        return [await cluster.get(each.resource, namespace, each.name) for each in map(given, named)]
+    return [item for kind in kinds for item in await cluster.list(kind, namespace, labels=labels)]

@@ -1,0 +1,60 @@
+"""The cluster, the user and the namespace that a person's kubeconfig names, found as kubectl finds them.
+
+Rule: the kubeconfig is only read; a token that its provider renews is not written back.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubernetes.aio import client as aio
+from kubernetes.aio import config as aio_config
+from kubernetes.aio.config.config_exception import ConfigException
+
+from phase_operator.core.access.proxies import Proxies
+from phase_operator.core.json_access import mapping, text
+from phase_operator.kube.client import KubeconfigError, tuned_configuration
+
+_DEFAULT_NAMESPACE = "default"
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class UserContext:
+    """Where a person's commands go."""
+
+    configuration: aio.Configuration
+    # The namespace of commands that name none.
+    namespace: str
+    # The name of the context; "" for a pod's ServiceAccount.
+    name: str
+
+
+async def user_context(kubeconfig: Path | None, context: str | None, proxies: Proxies) -> UserContext:
+    """Return the context of that name, else the current one, of `kubeconfig`, else of $KUBECONFIG or ~/.kube/config.
+
+    In a pod without any of these, it is the ServiceAccount's. Raise KubeconfigError.
+    """
+    configuration = tuned_configuration()
+    try:
+        found = await _from_kubeconfig(kubeconfig, context, configuration)
+    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+        if kubeconfig is not None or context is not None or not _POD_NAMESPACE.exists():
+            raise KubeconfigError(f"cannot use the kubeconfig: {' '.join(str(error).split())}") from error
+        aio_config.load_incluster_config(client_configuration=configuration)
+        found = UserContext(configuration, _POD_NAMESPACE.read_text().strip(), "")
+    configuration.proxy = configuration.proxy or proxies.of_url(configuration.host)
+    return found
+
+
+async def _from_kubeconfig(
+    kubeconfig: Path | None, context: str | None, configuration: aio.Configuration
+) -> UserContext:
+    loader = await aio_config.load_kube_config(
+        config_file=None if kubeconfig is None else str(kubeconfig),
+        context=context,
+        client_configuration=configuration,
+        persist_config=False,
+    )
+    current = mapping(loader.current_context)
+    namespace = text(mapping(current.get("context")).get("namespace"))
+    return UserContext(configuration, namespace or _DEFAULT_NAMESPACE, text(current.get("name")))
