@@ -2,17 +2,17 @@
 
 import click
 
-from phase_operator.cli.lazy import LazyGroup
+from phase_operator.cli.lazy import Lazy, LazyGroup
 
-COMMANDS = {
-    "cluster": ("phase_dev.cluster.cli", "cluster"),
-    "server": ("phase_dev.server.cli", "server"),
-    "demo": ("phase_dev.demo.cli", "demo"),
-    "dashboard": ("phase_dev.monitoring.cli", "dashboard"),
-    "image": ("phase_dev.image.cli", "image"),
-}
+COMMANDS = (
+    Lazy("cluster", "phase_dev.cluster.cli", "cluster", "Build and run a Kubernetes control plane on loopback."),
+    Lazy("server", "phase_dev.server.cli", "server", "Run the embedded Phase server."),
+    Lazy("demo", "phase_dev.demo.cli", "demo", "Show the main job of the operator."),
+    Lazy("dashboard", "phase_dev.monitoring.cli", "dashboard", "Draw the dashboard over a real run."),
+    Lazy("image", "phase_dev.image.cli", "image", "Build and scan the image."),
+)
 
 
-@click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazies=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Tools beside phase-operator: an embedded Phase server, a control plane on loopback, a demo, the image."""

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         "which let their holder act under another identity.",
     )
     pod_namespace: NamespaceName = Field(
-        default_factory=lambda: _pod_namespace(),
+        default_factory=lambda: pod_namespace(),
         description="Namespace for the operator's own Secret. Default: the pod's, else default.",
     )
     leader_elect: bool = Field(
@@ -297,7 +297,8 @@ def _parts(value: Any, separator: str) -> Any:
     return value
 
 
-def _pod_namespace() -> str:
+def pod_namespace() -> str:
+    """Return the namespace of the pod that this runs in; `default` where it runs in none."""
     try:
         return _POD_NAMESPACE.read_text().strip() or "default"
     except OSError:

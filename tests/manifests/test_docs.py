@@ -12,7 +12,7 @@ import pytest
 
 from manifests.objects import ROOT
 from phase_dev.cli import main as phase_dev
-from phase_operator.cli import main as phase_operator
+from phase_operator.cli import cli as phase_operator
 from phase_operator.settings import PREFIX, Settings
 
 INDEX = ROOT / "docs/README.md"

@@ -14,7 +14,7 @@ from phase_operator.api import crd
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.api.v1alpha1 import PhaseDynamicSecretSpec, PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
-from phase_operator.cli.crds import crds
+from phase_operator.cli.commands.crds import crds
 from phase_operator.core.push.spec import push_spec
 
 

@@ -9,7 +9,7 @@ from phase_operator.cli.failures import ExitCode, Failure
 from phase_operator.cli.options import ClusterOptions
 from phase_operator.cli.rights import role_for
 from phase_operator.kube.user_cluster import Trouble, UserCluster, UserError, user_cluster
-from phase_operator.settings import platform_proxies
+from phase_operator.settings import platform_proxies, pod_namespace
 
 Result = TypeVar("Result")
 
@@ -36,7 +36,7 @@ def of_cluster() -> Iterator[None]:
 @asynccontextmanager
 async def connected(at: ClusterOptions) -> AsyncIterator[UserCluster]:
     """Connect to the cluster that the options name; its requests raise UserError."""
-    async with user_cluster(at.kubeconfig, at.context, platform_proxies()) as cluster:
+    async with user_cluster(at.kubeconfig, at.context, platform_proxies(), pod_namespace()) as cluster:
         yield cluster
 
 

@@ -6,8 +6,7 @@ Rule: exit codes are promises to scripts. Errors of the rooms below become one o
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import IntEnum
 from typing import IO, Any
 
@@ -31,11 +30,9 @@ class ExitCode(IntEnum):
 class Failure(click.ClickException):
     """A command cannot do what it was asked to; the message is for the person who gave it."""
 
-    exit_code: int = ExitCode.NO
-
     def __init__(self, message: str, code: ExitCode = ExitCode.NO) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.exit_code = code  # type: ignore[misc]  # click means the same for all errors of a class
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message as one line on the error stream."""
@@ -56,14 +53,15 @@ def ending(command: Callable[[], Any]) -> int:
     return code if isinstance(code, int) else ExitCode.OK
 
 
-@contextmanager
-def to_a_reader() -> Iterator[None]:
-    """End a block without an error if the reader of its output is gone, such as `head`."""
+def to_a_reader(command: Callable[[], Any]) -> Any:
+    """Return what a command returns; None if the reader of its output is gone, such as `head`, which is no error."""
     try:
-        yield
+        result = command()
         sys.stdout.flush()
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise
         # What is still in the buffer has to go somewhere when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return None
+    return result

@@ -6,7 +6,8 @@
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import click
 
@@ -31,21 +32,16 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._lazies = {each.name: each for each in lazies}
 
-    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+    def main(  # type: ignore[override]  # click's overloads say only that it does not return
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
         """Run the command line and exit with a code of `failures.ExitCode`."""
-
-        def command() -> Any:
-            return super(LazyGroup, self).main(*args, standalone_mode=False, **kwargs)
-
-        if not standalone_mode:
-            return command()
-        raise SystemExit(ending(command))
+        run = partial(super().main, args, prog_name, **{**extra, "standalone_mode": False})
+        raise SystemExit(ending(run))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; a reader of its output that goes away is no error."""
-        with to_a_reader():
-            return super().invoke(ctx)
-        return None
+        return to_a_reader(partial(super().invoke, ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which `--help` shows them."""
@@ -63,4 +59,6 @@ class LazyGroup(click.Group):
         """Write a line for each subcommand, below the headings of their sections."""
         for section in dict.fromkeys(each.section for each in self._lazies.values()):
             with formatter.section(section):
-                formatter.write_dl([(each.name, each.about) for each in self._lazies.values() if each.section == section])
+                formatter.write_dl(
+                    [(each.name, each.about) for each in self._lazies.values() if each.section == section]
+                )

@@ -60,7 +60,12 @@ def cluster_options(*, all_namespaces: bool = False) -> Decorator[Any]:
 def output_option(*formats: str) -> Decorator[Any]:
     """Give a command a parameter `output`: one of these formats, the first by default."""
     return click.option(
-        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="Format of the output."
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Format of the output.",
     )
 
 

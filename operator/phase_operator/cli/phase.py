@@ -4,9 +4,9 @@ Rule: one read each, by the route that the app needs; nothing is written. What i
 moment, and is gone when the command ends.
 """
 
+import asyncio
 import secrets
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -156,7 +156,7 @@ async def phase(ca_file: Path | None) -> AsyncIterator[PhaseReader]:
         ca_file=ca_file,
         user_agent=f"phase-operator/{__version__}",
         on_call=lambda *_: None,
-        timer=time.monotonic,
+        timer=asyncio.get_running_loop().time,
         proxies=platform_proxies(),
     )
     try:

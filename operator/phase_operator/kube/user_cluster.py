@@ -198,10 +198,12 @@ class UserCluster:
 
 
 @asynccontextmanager
-async def user_cluster(kubeconfig: Path | None, context: str | None, proxies: Proxies) -> AsyncIterator[UserCluster]:
+async def user_cluster(
+    kubeconfig: Path | None, context: str | None, proxies: Proxies, pod_namespace: str
+) -> AsyncIterator[UserCluster]:
     """Connect to the cluster of a person's kubeconfig until the block ends; raise UserError."""
     try:
-        found = await user_context(kubeconfig, context, proxies)
+        found = await user_context(kubeconfig, context, proxies, pod_namespace)
     except KubeconfigError as error:
         raise UserError(Trouble.UNREACHABLE, f"{error}; see `kubectl config get-contexts`") from error
     client = KubeClient(found.configuration, lambda *_: None)

@@ -15,7 +15,6 @@ from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.client import KubeconfigError, tuned_configuration
 
 _DEFAULT_NAMESPACE = "default"
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +28,20 @@ class UserContext:
     name: str
 
 
-async def user_context(kubeconfig: Path | None, context: str | None, proxies: Proxies) -> UserContext:
+async def user_context(
+    kubeconfig: Path | None, context: str | None, proxies: Proxies, pod_namespace: str = _DEFAULT_NAMESPACE
+) -> UserContext:
     """Return the context of that name, else the current one, of `kubeconfig`, else of $KUBECONFIG or ~/.kube/config.
 
-    In a pod without any of these, it is the ServiceAccount's. Raise KubeconfigError.
+    In a pod without any of these, it is that of the ServiceAccount and of `pod_namespace`. Raise KubeconfigError.
     """
     configuration = tuned_configuration()
     try:
         found = await _from_kubeconfig(kubeconfig, context, configuration)
     except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
-        if kubeconfig is not None or context is not None or not _POD_NAMESPACE.exists():
+        if kubeconfig is not None or context is not None or not _in_pod(configuration):
             raise KubeconfigError(f"cannot use the kubeconfig: {' '.join(str(error).split())}") from error
-        aio_config.load_incluster_config(client_configuration=configuration)
-        found = UserContext(configuration, _POD_NAMESPACE.read_text().strip(), "")
+        found = UserContext(configuration, pod_namespace, "")
     configuration.proxy = configuration.proxy or proxies.of_url(configuration.host)
     return found
 
@@ -58,3 +58,12 @@ async def _from_kubeconfig(
     current = mapping(loader.current_context)
     namespace = text(mapping(current.get("context")).get("namespace"))
     return UserContext(configuration, namespace or _DEFAULT_NAMESPACE, text(current.get("name")))
+
+
+def _in_pod(configuration: aio.Configuration) -> bool:
+    """Fill the configuration with the pod's ServiceAccount; return False if there is none."""
+    try:
+        aio_config.load_incluster_config(client_configuration=configuration)
+    except ConfigException:
+        return False
+    return True
