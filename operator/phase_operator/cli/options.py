@@ -99,5 +99,5 @@ def files_option() -> Decorator[Any]:
 
 
 def show_values_option() -> Decorator[Any]:
-    """Give a command a parameter `show_values`."""
+    """Give a command the flag that shows values."""
     return click.option("--show-values", is_flag=True, help="Show values of secrets, which are masked otherwise.")

@@ -57,7 +57,7 @@ class TokenOptions:
 
 
 def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command parameters `token_file` and `token_stdin`, for TokenOptions, and `ca_file`."""
+    """Give a command the options of TokenOptions, and that for certificates to trust."""
     options: Decorator[Any] = combined(
         click.option("--token-file", type=_FILE, help="File with a token of Phase. Default: $PHASE_TOKEN."),
         click.option("--token-stdin", is_flag=True, help="Read the token from the standard input."),
