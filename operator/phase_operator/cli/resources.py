@@ -1,6 +1,6 @@
 """Resources as commands name them: `shop`, `phasepushsecret/shop`, `pps/shop`, or several by label."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,8 @@ import click
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
-from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, UserCluster
+from phase_operator.kube.listing import Page
+from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, Trouble, UserCluster, UserError
 
 _SPELLINGS: Mapping[str, Resource] = {
     spelling: resource
@@ -60,4 +61,26 @@ async def chosen(
     """Return the resources of these names, else those of a namespace (all for "") with the labels; raise UserError."""
     if named:
         return [await cluster.get(each.resource, namespace, each.name) for each in map(given, named)]
-    return [item for kind in kinds for item in await cluster.list(kind, namespace, labels=labels)]
+    return [item async for _, page in parts(cluster, namespace, labels=labels, kinds=kinds) for item in page.items]
+
+
+async def parts(
+    cluster: UserCluster, namespace: str, *, labels: str = "", kinds: Iterable[Resource] = OURS
+) -> AsyncIterator[tuple[Resource, Page]]:
+    """Yield the resources of a namespace, or of all for "", kind by kind and part by part; raise UserError.
+
+    A kind that the cluster does not have yet is passed over, unless it has none of them.
+    """
+    errors: list[UserError] = []
+    has_one = False
+    for kind in kinds:
+        try:
+            async for page in cluster.pages(kind, namespace, labels=labels):
+                has_one = True
+                yield kind, page
+        except UserError as error:
+            if error.trouble is not Trouble.NOT_FOUND:
+                raise
+            errors.append(error)
+    if errors and not has_one:
+        raise errors[0]

@@ -11,8 +11,8 @@ import logging
 import math
 import re
 from asyncio.sslproto import SSLProtocol
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -276,13 +276,44 @@ class KubeClient:
         """Return a watch that is open while its context lasts; raise ApiError if it cannot be opened or breaks."""
         return Watch(partial(self._open_watch, path, query, accept), self._json)
 
-    async def _open_watch(self, path: str, query: Query, accept: str) -> LineReader:
+    async def raw(self, path: str, query: Query, most: int) -> tuple[int, bytes]:
+        """Return the status and the body of an answer to GET, whatever they are; raise ApiError if there is none.
+
+        AnswerTooLong is raised after `most` bytes.
+        """
+        async with self._places:
+            with _answering():
+                async with (
+                    asyncio.timeout(_TIMEOUT),
+                    self._session().get(
+                        self._url(path, query), headers=await self._headers("*/*"), **self._options
+                    ) as response,
+                ):
+                    body = await body_within(response, most)
+        self._on_call("GET", _resource(path), str(response.status))
+        if body is None:
+            raise AnswerTooLong(0, "an answer that is too long", "")
+        return response.status, body
+
+    @asynccontextmanager
+    async def lines(self, path: str, query: Query) -> AsyncIterator[LineReader]:
+        """Open an answer of text that may go on for ever, with any silence between its lines; raise ApiError."""
+        reader = await self._open_watch(path, query, "*/*", silence=None)
+        try:
+            with _answering():
+                yield reader
+        finally:
+            reader.close()
+
+    async def _open_watch(
+        self, path: str, query: Query, accept: str, silence: float | None = _WATCH_SILENCE
+    ) -> LineReader:
         await self._reach.turn()
         with _answering(), self._reach.noting():
             response = await self._watching_session().get(
                 self._url(path, query),
                 headers=await self._headers(accept),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_WATCH_SILENCE),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence),
                 **self._options,
             )
         self._on_call("WATCH", _resource(path), str(response.status))

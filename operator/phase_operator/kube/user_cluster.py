@@ -4,9 +4,11 @@ Rule: every failure is a UserError, which says what it means for the person. A m
 where it cannot quote a value.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.access.proxies import Proxies
-from phase_operator.core.json_access import mapping
+from phase_operator.core.json_access import mapping, number
 from phase_operator.kube.client import MERGE, KubeClient, KubeconfigError
-from phase_operator.kube.errors import ApiError, translate
-from phase_operator.kube.listing import CHUNK, read_page
+from phase_operator.kube.errors import ApiError, from_answer, translate
+from phase_operator.kube.lines import LineReader
+from phase_operator.kube.listing import CHUNK, Page, read_page
 from phase_operator.kube.part_size import PartSize
 from phase_operator.kube.paths import object_path
+from phase_operator.kube.raw_json import json_object
 from phase_operator.kube.user_context import user_context
 
 
@@ -29,6 +33,8 @@ class Trouble(Enum):
     UNREACHABLE = auto()
     NO_RIGHT = auto()
     NOT_FOUND = auto()
+    # What was seen is too old to go on from: it has to be read anew.
+    TOO_OLD = auto()
     REFUSED = auto()
 
 
@@ -40,6 +46,11 @@ class Resource:
     version: str
     plural: str
     kind: str
+
+    @property
+    def api_version(self) -> str:
+        """Its group and version, as objects have it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def prefix(self) -> str:
@@ -62,6 +73,8 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
 _REVIEWS = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+# The most bytes of a pod's answer that are read.
+_MOST_OF_A_POD = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,8 @@ class Request:
     namespace: str
     name: str = ""
     subresource: str = ""
+    # What follows in the path, as what a pod is asked for.
+    rest: str = ""
 
     def __str__(self) -> str:
         """Return it as `get secrets/shop in namespace shop`."""
@@ -92,6 +107,14 @@ class UserError(Exception):
         self.request = request
 
 
+@dataclass(frozen=True, slots=True)
+class PodAnswer:
+    """What a program in a pod answered."""
+
+    status: int
+    text: str
+
+
 class UserCluster:
     """The requests of one command. Objects are dicts, as the API server has them."""
 
@@ -105,6 +128,14 @@ class UserCluster:
     def url(self) -> str:
         """The address of the API server."""
         return self._client.host
+
+    def now(self) -> float | None:
+        """Return the API server's time in seconds since 1970; None if it has not answered yet."""
+        try:
+            at = parsedate_to_datetime(self._client.server_date).timestamp()
+        except (ValueError, OverflowError):
+            return None
+        return at + asyncio.get_running_loop().time() - self._client.dated_at
 
     async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
         """Return an object; raise UserError, with NOT_FOUND also if its kind is not there."""
@@ -125,26 +156,73 @@ class UserCluster:
     async def list(
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the objects of a namespace, or of all for "", that the selectors match; raise UserError.
+        """Return the objects of a namespace, or of all for "", that the selectors match; raise UserError."""
+        return [
+            item async for page in self.pages(resource, namespace, labels=labels, fields=fields) for item in page.items
+        ]
+
+    async def pages(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> AsyncIterator[Page]:
+        """Yield the objects that `list` returns part by part, so that not all are held at once; raise UserError.
 
         An object of a list has no kind of its own: it gets the list's.
         """
         request = Request("list", resource, namespace)
-        selectors = (("labelSelector", labels), ("fieldSelector", fields))
-        query = [(name, value) for name, value in selectors if value]
-        head = {"apiVersion": resource.prefix.partition("/")[2].partition("/")[2], "kind": resource.kind}
-        found: list[Mapping[str, Any]] = []
+        query, head = _selectors(labels, fields), {"apiVersion": resource.api_version, "kind": resource.kind}
         token, size = "", PartSize(CHUNK)
-        with self._understood(request):
-            while True:
+        while True:
+            with self._understood(request):
                 page = await read_page(
                     self._client, _path(request), token, size, accept="application/json", query=query
                 )
-                found += [{**head, **item} for item in page.items]
-                token = page.token
-                if not token:
-                    break
-        return found
+            yield Page([{**head, **item} for item in page.items], page.token, page.version)
+            token = page.token
+            if not token:
+                return
+
+    async def watch(
+        self, resource: Resource, namespace: str, version: str, *, labels: str = "", fields: str = ""
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the events of a watch until the API server ends it, which it does every few minutes; raise UserError.
+
+        It begins after a version; if that is forgotten, the trouble is TOO_OLD.
+        """
+        request = Request("watch", resource, namespace)
+        query = [("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", version)]
+        with self._understood(request):
+            opened = self._client.watch(_path(request), [*query, *_selectors(labels, fields)], "application/json")
+            async with opened as events:
+                async for event in events:
+                    if event.get("type") == "ERROR":
+                        status = mapping(event.get("object"))
+                        raise from_answer(number(status.get("code")) or 500, status, None)
+                    yield event
+
+    async def log(self, namespace: str, pod: str, query: Sequence[tuple[str, str]] = ()) -> AsyncIterator[str]:
+        """Yield the lines of a pod's log as they come; raise UserError."""
+        request = Request("get", PODS, namespace, pod, "log")
+        with self._understood(request):
+            async with self._client.lines(_path(request), query) as reader:
+                while line := await _line(reader):
+                    yield line.decode(errors="replace").rstrip("\r\n")
+
+    async def ask_pod(
+        self, namespace: str, pod: str, port: int, path: str, query: Sequence[tuple[str, str]] = ()
+    ) -> PodAnswer:
+        """Return what a pod answers to GET through the API server; raise UserError if it was not asked.
+
+        Who may do that may ask any port of any pod of the namespace.
+        """
+        request = Request("get", PODS, namespace, f"{pod}:{port}", "proxy", rest=path)
+        with self._understood(request):
+            status, body = await self._client.raw(_path(request), query, _MOST_OF_A_POD)
+            refusal = json_object(body) or {}
+            if status >= 400 and refusal.get("kind") == "Status":
+                # The API server's own words: a program in a pod answers in others.
+                raise from_answer(status, refusal, None)
+            return PodAnswer(status, body.decode(errors="replace"))
+        raise AssertionError("a request ends in an answer or an error")
 
     async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object and return it; raise UserError."""
@@ -215,7 +293,19 @@ async def user_cluster(
 
 def _path(request: Request) -> str:
     name = request.name or None
-    return object_path(request.resource.prefix, request.resource.plural, request.namespace, name, request.subresource)
+    resource = request.resource
+    return object_path(resource.prefix, resource.plural, request.namespace, name, request.subresource) + request.rest
+
+
+def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in (("labelSelector", labels), ("fieldSelector", fields)) if value]
+
+
+async def _line(reader: LineReader) -> bytes:
+    try:
+        return await reader.readline()
+    except ValueError as error:
+        raise ApiError(0, "a line that is too long", "") from error
 
 
 def _meaning(error: ApiError, request: Request, url: str) -> UserError:
@@ -223,6 +313,8 @@ def _meaning(error: ApiError, request: Request, url: str) -> UserError:
         return UserError(Trouble.UNREACHABLE, f"the API server at {url} does not answer: {error.reason}", request)
     if error.status == 401:
         return UserError(Trouble.UNREACHABLE, f"the API server at {url} does not know you: sign in again", request)
+    if error.gone:
+        return UserError(Trouble.TOO_OLD, f"the API server has forgotten where to go on to {request}", request)
     if error.denied_by or error.status != 403:
         if error.not_found:
             return UserError(Trouble.NOT_FOUND, _missing(request), request)
