@@ -95,7 +95,9 @@ class Settings(BaseSettings):
         description="How long a Lease lasts without a renewal, and so how soon a standby takes over after a crash.",
     )
     host: str = Field("", description="Address for health and metrics. Default: every address, IPv4 and IPv6.")
-    health_port: int = Field(8081, ge=0, le=65535, description="Port of /healthz and /readyz; 0 turns them off.")
+    health_port: int = Field(
+        8081, ge=0, le=65535, description="Port of /healthz, /readyz and /debug/sources; 0 turns them off."
+    )
     metrics_port: int = Field(8080, ge=0, le=65535, description="Port of /metrics; 0 turns it off.")
     resource_metrics: bool = Field(
         False,

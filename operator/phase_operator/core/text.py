@@ -17,13 +17,16 @@ _NEAREST = 20
 _TOKENS = re.compile(r"pss_\S+|[0-9a-fA-F]{64,}")
 
 
-def clean(text: str) -> str:
-    """Return foreign text made safe for display: one bounded line, without anything that looks like a token."""
+def clean(text: str, longest: int = _LONGEST) -> str:
+    """Return foreign text made safe for display: one bounded line, without anything that looks like a token.
+
+    More than two thousand characters are never examined, nor shown.
+    """
     if len(text) > _LOOKED_AT:
         # A token that is cut in two would not look like a token any more.
         text = text[:_LOOKED_AT].rstrip(hexdigits)
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return _TOKENS.sub("***", line)[:_LONGEST]
+    return _TOKENS.sub("***", line)[:longest]
 
 
 def close(name: str, names: Iterable[str]) -> list[str]:

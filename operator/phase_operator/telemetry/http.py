@@ -1,4 +1,4 @@
-"""Answer the kubelet's probes and the scrapes of Prometheus.
+"""Answer the kubelet's probes, the scrapes of Prometheus, and who asks when PhaseSecrets were last in step.
 
 Rule: a probe reports what is already known; it never waits. A server keeps a bounded number of connections and closes
 the oldest for a new one, so clients can neither use up the open files of the process nor keep probes from an answer.
@@ -7,7 +7,7 @@ the oldest for a new one, so clients can neither use up the open files of the pr
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -17,8 +17,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from phase_operator.reconcile.internal_errors import InternalErrors
 
 Check = Callable[[], str | None]
+Ages = Callable[[Iterable[str]], Mapping[str, int | None]]
 # Connections that each server keeps open.
 CONNECTIONS = 64
+# PhaseSecrets that one request may ask for: so many fit into the longest line of a request that is read.
+MOST_ASKED = 100
 _CLOSING_SECONDS = 1.0
 _BROKEN = "internal error; the log has the trace"
 # `::` is every address, IPv4 too, as in every Go program.
@@ -33,6 +36,8 @@ class Probes:
     ready: dict[str, Check] = field(default_factory=dict)
     # Shown with readiness; they do not make it fail.
     notes: dict[str, Check] = field(default_factory=dict)
+    # When those who are asked for were last in step: one, or none where nobody knows, as on a standby.
+    ages: list[Ages] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,10 @@ def _health_routes(probes: Probes, internal_errors: InternalErrors) -> list[web.
     async def readyz(_: web.Request) -> web.Response:
         return _verdict(_problems(probes.ready, internal_errors), _problems(probes.notes, internal_errors))
 
-    return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
+    async def sources(request: web.Request) -> web.Response:
+        return _ages(probes.ages, request.query.getall("of", []), internal_errors)
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/debug/sources", sources)]
 
 
 def _metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
@@ -98,6 +106,15 @@ def _metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [web.get("/metrics", metrics)]
+
+
+def _ages(known: Sequence[Ages], asked: Sequence[str], internal_errors: InternalErrors) -> web.Response:
+    if not known:
+        return web.Response(status=503, text="this replica does not lead\n")
+    if len(asked) > MOST_ASKED:
+        return web.Response(status=400, text=f"at most {MOST_ASKED} may be asked for at a time\n")
+    found = internal_errors.value_or("check not done", lambda: known[0](asked), None, task="probes", subject="sources")
+    return web.Response(status=500, text=f"{_BROKEN}\n") if found is None else web.json_response({"confirmed": found})
 
 
 def _verdict(failed: list[str], notes: Sequence[str] = ()) -> web.Response:

@@ -11,11 +11,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from phase_operator.core.timestamps import moment_of
-from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.store import PhaseSecretStore, ReadySummary
+from phase_operator.reconcile.store import PhaseSecretStore
+from phase_operator.telemetry.freshness import in_step_at
 
 # No folder has this name: paths begin with a slash.
 _EVERY_FOLDER = "*"
@@ -49,7 +49,8 @@ class Named(Collector):
             (((key.namespace, key.name), float(summary.ready is True)) for key, summary in ready_summaries),
         )
         succeeded = (
-            ((key.namespace, key.name), self._succeeded_at(key, summary, now)) for key, summary in ready_summaries
+            ((key.namespace, key.name), in_step_at(summary, self._poller.age(key), now))
+            for key, summary in ready_summaries
         )
         yield _gauge(
             "resource_last_success_timestamp_seconds",
@@ -63,16 +64,6 @@ class Named(Collector):
             ("namespace", "app", "environment", "path"),
             self._confirmed_at(now),
         )
-
-    def _succeeded_at(self, key: ObjectKey, summary: ReadySummary, now: float) -> float | None:
-        """Return when the source of a ready PhaseSecret was confirmed, or when an unready one stopped being ready.
-
-        None if it was never ready, or its source was never confirmed.
-        """
-        if not summary.ready:
-            return summary.since if summary.was_ready else None
-        age = self._poller.age(key)
-        return None if age is None else round(now - age)
 
     def _confirmed_at(self, now: float) -> Iterator[tuple[tuple[str, ...], float]]:
         """Yield the labels and the time of each source; of queries with the same labels, the stalest one counts.

@@ -41,7 +41,7 @@ class Operator:
         track(settings, self._loop, self._watches, metrics, clock)
         self._starting: str | None = "the operator's own key is not read yet"
         self.probes = standby_probes(self._elector, patience)
-        self.leaders_probes = leader_probes(self._loop, self._watches, lambda: self._starting, patience)
+        self.leaders_probes = leader_probes(self._loop, self._watches, lambda: self._starting, patience, clock)
 
     def _make_elector(self) -> Elector | None:
         settings = self._settings
@@ -91,6 +91,7 @@ class Operator:
         self.probes.live.update(self.leaders_probes.live)
         self.probes.ready.update(self.leaders_probes.ready)
         self.probes.notes.update(self.leaders_probes.notes)
+        self.probes.ages.extend(self.leaders_probes.ages)
 
         def kept(task: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
             return group.create_task(self._internal_errors.keep(task, work, self._clock))

@@ -13,6 +13,7 @@ from phase_operator.kube.elector import Elector
 from phase_operator.kube.watch import CollectionWatch
 from phase_operator.reconcile.ports import Clock
 from phase_operator.settings import Settings
+from phase_operator.telemetry.freshness import Freshness
 from phase_operator.telemetry.http import Check, Probes
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.telemetry.named import Named
@@ -44,7 +45,9 @@ def standby_probes(elector: Elector | None, patience: Patience) -> Probes:
     return probes
 
 
-def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | None], patience: Patience) -> Probes:
+def leader_probes(
+    loop: Loop, watches: Watches, starting: Callable[[], str | None], patience: Patience, clock: Clock
+) -> Probes:
     """Return the additional checks of the leader; `starting` returns what the start waits for."""
     stuck, hung = partial(_check, patience.stuck), partial(_check, _HUNG * patience.stuck)
     queue, poller, errands, watcher = loop.queue, loop.poller, loop.errands, watches.resources
@@ -67,6 +70,7 @@ def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | Non
             "watches": lambda: _problems(watches.metadata),
         },
         notes={"namespaces": watches.scopes.note, "kinds": watcher.note},
+        ages=[Freshness(loop.resources.of(""), poller, clock).ages],
     )
 
 

@@ -1,5 +1,7 @@
 import asyncio
+import json
 import logging
+from collections.abc import Iterable
 
 import aiohttp
 import httpx
@@ -8,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from phase_operator.reconcile.internal_errors import InternalErrors
-from phase_operator.telemetry.http import CONNECTIONS, Check, PortInUseError, Ports, Probes, serve
+from phase_operator.telemetry.http import CONNECTIONS, MOST_ASKED, Check, PortInUseError, Ports, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 
 HOST = "127.0.0.1"
@@ -188,3 +190,49 @@ async def test_the_oldest_of_too_many_connections_make_room_for_a_probe() -> Non
         assert all([(await reader.read()).startswith(b"HTTP/1.1 200") for reader, _ in last])
         for _, writer in opened:
             writer.close()
+
+
+def aged(asked: Iterable[str]) -> dict[str, int | None]:
+    known = {"shop/api/uid-1": 12, "shop/new/uid-2": None}
+    return {each.rpartition("/")[2]: known[each] for each in asked if each in known}
+
+
+async def test_ages_are_told_of_those_that_are_asked_for() -> None:
+    status, text = await ask(Probes(ages=[aged]), "/debug/sources?of=shop/api/uid-1&of=shop%2Fnew%2Fuid-2&of=shop/x/y")
+
+    assert (status, json.loads(text)) == (200, {"confirmed": {"uid-1": 12, "uid-2": None}})
+
+
+async def test_nothing_is_told_unasked() -> None:
+    status, text = await ask(Probes(ages=[aged]), "/debug/sources")
+
+    assert (status, json.loads(text)) == (200, {"confirmed": {}})
+
+
+async def test_a_standby_says_that_it_does_not_know_ages() -> None:
+    status, text = await ask(Probes(), "/debug/sources?of=shop/api/uid-1")
+
+    assert (status, text) == (503, "this replica does not lead\n")
+
+
+async def test_a_request_for_too_many_ages_is_refused() -> None:
+    asked: list[str] = []
+
+    def counted(of: Iterable[str]) -> dict[str, int | None]:
+        asked.extend(of)
+        return {}
+
+    query = "&".join("of=a/b/c" for _ in range(MOST_ASKED + 1))
+    assert (await ask(Probes(ages=[counted]), f"/debug/sources?{query}"))[0] == 400
+    assert asked == []
+    assert (await ask(Probes(ages=[counted]), f"/debug/sources?{query.removesuffix('&of=a/b/c')}"))[0] == 200
+    assert len(asked) == MOST_ASKED
+
+
+async def test_a_bug_in_ages_shows_no_text() -> None:
+    def broken(_: Iterable[str]) -> dict[str, int | None]:
+        raise KeyError("-".join(["a", "value"]))
+
+    status, text = await ask(Probes(ages=[broken]), "/debug/sources?of=shop/api/uid-1")
+
+    assert (status, text) == (500, "internal error; the log has the trace\n")

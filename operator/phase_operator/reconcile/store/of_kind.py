@@ -256,6 +256,11 @@ class PhaseSecretStore:
         every = (kept.standing.since for kept in self._kept.values())
         return max((moment - since for since in every if since is not None and since < moment), default=0.0)
 
+    def ready_summary(self, key: ObjectKey, uid: str) -> ReadySummary | None:
+        """Return the Ready condition of the last status of an object; None if none with that uid is there."""
+        kept = self._kept.get(key)
+        return kept.standing if kept is not None and kept.uid == uid else None
+
     def ready_summaries(self) -> list[tuple[ObjectKey, ReadySummary]]:
         """Return all keys, each with the Ready condition of its last status."""
         return [(key, kept.standing) for key, kept in self._kept.items()]
