@@ -13,8 +13,19 @@ from phase_operator import __version__
 from phase_operator.cli.lazy import Lazy, LazyGroup
 
 _COMMANDS = "phase_operator.cli.commands"
+_LOOK = "Look"
 _OPERATE = "The operator"
 COMMANDS = (
+    Lazy("get", f"{_COMMANDS}.get", "get", "Show which resources are in step, and since when.", _LOOK),
+    Lazy(
+        "explain",
+        f"{_COMMANDS}.explain",
+        "explain",
+        "Say what a reason or a resource's state means, and what to do.",
+        _LOOK,
+    ),
+    Lazy("events", f"{_COMMANDS}.events", "events", "Show the Events of a resource and of its targets.", _LOOK),
+    Lazy("logs", f"{_COMMANDS}.logs", "logs", "Show what the operator logged about a resource.", _LOOK),
     Lazy("run", f"{_COMMANDS}.run", "run", "Run the operator.", _OPERATE),
     Lazy("crds", f"{_COMMANDS}.crds", "crds", "Print the CustomResourceDefinitions of this version.", _OPERATE),
     Lazy("version", f"{_COMMANDS}.version", "version", "Print the version.", _OPERATE),

@@ -1,0 +1,36 @@
+"""`kubectl phase explain`: what a reason means, or what is wrong with a resource, and what to do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from phase_operator.api.reasons import Reason
+from phase_operator.cli.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.explanations import of_reason, of_resource, reason_of, written
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options
+from phase_operator.cli.resources import Given, given
+from phase_operator.core.text import clean, hint
+
+
+@click.command(context_settings=HELP)
+@click.argument("what", metavar="REASON|[KIND/]NAME")
+@cluster_options()
+def explain(what: str, at: ClusterOptions) -> None:
+    """Say what a REASON means and what to do; for a resource, also what its status says and what to run next.
+
+    A resource that has the name of a reason is told apart by KIND/NAME.
+    """
+    reason = None if "/" in what else reason_of(what)
+    if reason is not None:
+        click.echo(written(of_reason(reason)))
+        return
+    if "/" not in what and what != what.lower():
+        # No object of Kubernetes has capitals in its name.
+        raise click.UsageError(f'there is no reason "{clean(what)}"{hint(what, map(str, Reason))}')
+    click.echo(written(of_resource(waited_for(_read(at, given(what))))))
+
+
+async def _read(at: ClusterOptions, which: Given) -> Mapping[str, Any]:
+    async with connected(at) as cluster:
+        return await cluster.get(which.resource, namespace_of(at, cluster), which.name)
