@@ -43,6 +43,10 @@ _NICER = 5
 _REAL = frozenset({"control_plane", "cluster", "installed", "kubectl"})
 
 
+# Modules and tests stay: nothing of what is made before all are collected is garbage that anybody would miss.
+gc.disable()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that measures."""
     about = "write how long each module took to tests/support/durations.json: on a quiet machine"
@@ -74,6 +78,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
