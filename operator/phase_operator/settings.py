@@ -287,6 +287,11 @@ def phase_token() -> str:
     return os.environ.get("PHASE_TOKEN", "")
 
 
+def phase_host() -> str:
+    """Return the URL of Phase that a person gives commands in `PHASE_HOST`; "" if there is none."""
+    return os.environ.get("PHASE_HOST", "")
+
+
 def wants_no_colour() -> bool:
     """Return whether the person wants no colours, as https://no-color.org has it."""
     return bool(os.environ.get("NO_COLOR"))

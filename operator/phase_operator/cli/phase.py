@@ -1,12 +1,14 @@
-"""Commands that talk to Phase: with which token, and what they read there.
+"""Commands that talk to Phase: with which token, to which host, and what they read there.
 
 Rule: one read each, by the route that the app needs; nothing is written. What is read is that of one account at one
-moment, and is gone when the command ends.
+moment, and is gone when the command ends. A resource may be anybody's, and says where its token goes: it is sent to
+Phase's cloud, to a host that the person names, or to one that the token's Secret allows.
 """
 
 import asyncio
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,17 +22,24 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.cli.failures import ExitCode, Failure
 from phase_operator.cli.options import Decorator, combined
+from phase_operator.core.access.hosts import CLOUD, Host, leads_to, parse_host
+from phase_operator.core.access.tenancy import check_annotation
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.push.ledger import PushPlace
+from phase_operator.core.push.looks import Look
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation
-from phase_operator.core.source.apps import App, Directory, Environment, no_environment, no_list
-from phase_operator.core.source.query import Ask, ask_of, source_query
-from phase_operator.core.values import DynamicKey, Entry, SecretValue, Snapshot
+from phase_operator.core.source.apps import App, Directory, Environment, is_list_alone, no_environment, no_list
+from phase_operator.core.source.keyring import Keyring
+from phase_operator.core.source.query import AppRef, Ask, ask_of, base_url, origin, source_query
+from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue, Snapshot
+from phase_operator.phase.accounts import AccountClient, ServiceAccount
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.pushes import PushClient
 from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.polling.shared_answer import SharedAnswer
-from phase_operator.reconcile.ports import Credential
-from phase_operator.settings import phase_token, platform_proxies
+from phase_operator.reconcile.ports import Credential, Token
+from phase_operator.settings import phase_host, phase_token, platform_proxies
 
 _MEMORY = 512 * MIB
 _LIMITS = Limits(size=128 * MIB, entries=200_000)
@@ -47,13 +56,21 @@ class TokenOptions:
 
     def read(self) -> SecretValue | None:
         """Return the token of the file, of the standard input or of $PHASE_TOKEN; None if none is given."""
+        if self.stdin and self.file is not None:
+            raise click.UsageError("give either --token-file or --token-stdin")
         if self.stdin:
+            if sys.stdin.isatty():
+                return asked_token()
             return _token(sys.stdin.read(_LONGEST_TOKEN + 1), "the standard input")
         if self.file is not None:
-            with self.file.open(errors="replace") as file:
-                return _token(file.read(_LONGEST_TOKEN + 1), str(self.file))
+            return _token(_content(self.file), str(self.file))
         text = phase_token()
         return _token(text, "$PHASE_TOKEN") if text else None
+
+
+def asked_token() -> SecretValue:
+    """Ask a person for a token; what is typed is not shown."""
+    return _token(str(click.prompt("Token of Phase (not shown)", hide_input=True, err=True)), "what was typed")
 
 
 def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,6 +83,12 @@ def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return options(command)  # type: ignore[no-any-return]
 
 
+def host_option(about: str) -> Decorator[Any]:
+    """Give a command a parameter `host`: the URL of Phase; None if neither --host nor $PHASE_HOST names one."""
+    about = f"{about} Default: $PHASE_HOST, else Phase's cloud."
+    return click.option("--host", metavar="URL", default=lambda: phase_host() or None, callback=_checked, help=about)
+
+
 @contextmanager
 def of_phase() -> Iterator[None]:
     """Raise what goes wrong between a command and Phase as a Failure."""
@@ -75,11 +98,35 @@ def of_phase() -> Iterator[None]:
         raise Failure(f"{error.reason}: {error.message}", ExitCode.NO_PHASE) from None
 
 
+def check_host(url: str, host: str | None, token: Token, place: ObjectKey | None = None) -> None:
+    """Fail unless a token may be sent to a URL that a resource names.
+
+    `host` is the one that the person names; `place` is the Secret of the token, None for a token of the person's own.
+    On a terminal the person is asked.
+    """
+    if place is not None and token.hosts is not None:
+        with of_phase():
+            check_annotation(token.hosts, url, place)
+        return
+    if leads_to(url, (*CLOUD, *([_host(host)] if host else []))):
+        return
+    there = origin(url)
+    if sys.stdin.isatty():
+        click.confirm(f"The token would be sent to {there}, which is not Phase's cloud. Go on?", abort=True, err=True)
+        return
+    raise Failure(
+        f"phaseHost is {there}, which is not Phase's cloud: the token is sent there only with --host {there}",
+        ExitCode.USAGE,
+    )
+
+
 class PhaseReader:
     """Reads from Phase for one command; every method raises ExpectedError."""
 
-    def __init__(self, client: PhaseClient, memory: AnswerMemory) -> None:
-        self._client = client
+    def __init__(self, session: Session, memory: AnswerMemory) -> None:
+        self._client = PhaseClient(session, secrets.token_bytes(32), _LIMITS)
+        self._pushes = PushClient(session, _LIMITS)
+        self._accounts = AccountClient(session)
         self._memory = memory
 
     def credential(self, token: SecretValue) -> Credential:
@@ -88,27 +135,40 @@ class PhaseReader:
 
     async def apps(self, base_url: str, credential: Credential) -> Sequence[App]:
         """Return the apps that the account sees, also where it may not list them but has their keys."""
-        place = self._place()
         try:
-            return await self._client.apps(base_url, credential, place)
+            return await self._client.apps(base_url, credential, self._place())
         except ExpectedError as error:
-            if credential.keys is None or error.reason is not Reason.ACCESS_DENIED:
+            if credential.keys is None or not is_list_alone(error):
                 raise no_list(error) from None
-        keyring = await self._client.keyring(base_url, credential, place)
+        keyring = await self.keyring(base_url, credential)
         return [App(each.id, each.name, each.is_encrypted) for each in keyring.apps]
 
     async def environments(self, base_url: str, credential: Credential, app_id: str) -> Sequence[Environment]:
         """Return the environments of an app that the account may read."""
         return await self._client.environments(base_url, credential, app_id, self._place())
 
+    async def keyring(self, base_url: str, credential: Credential) -> Keyring:
+        """Return the apps and environments that the token has keys of, and whose token it is."""
+        return await self._client.keyring(base_url, credential, self._place())
+
+    async def account(self, base_url: str, credential: Credential, account_id: str) -> ServiceAccount:
+        """Return what Phase tells a service account of itself."""
+        return await self._accounts.service_account(base_url, credential, account_id, self._place())
+
+    async def look(self, at: PushPlace, credential: Credential, now: float) -> Look:
+        """Return what an environment has, without values, as a push sees it; `now` is in seconds since 1970."""
+        return await self._pushes.look(credential, at, now, self._place())
+
     async def read(self, spec: PhaseSecretSpec, namespace: str, token: SecretValue) -> Snapshot:
         """Return what Phase answers for a PhaseSecret of this spec in this namespace."""
         ask, credential = ask_of(spec, namespace), self.credential(token)
-        app_id = ask.app.id
-        if app_id is None:
-            apps = await self.apps(ask.base_url, credential)
-            app_id = Directory(apps).pick(ask.app.name or "")
-        return await self._answer(ask, credential, app_id)
+        return await self._answer(ask, credential, await self.app_id(ask.base_url, credential, ask.app))
+
+    async def app_id(self, base_url: str, credential: Credential, app: AppRef) -> str:
+        """Return the id of an app that is named by its id or its name."""
+        if app.id is not None:
+            return app.id
+        return Directory(await self.apps(base_url, credential)).pick(app.name or "")
 
     async def _answer(self, ask: Ask, credential: Credential, app_id: str) -> Snapshot:
         query = source_query(ask, credential.account)
@@ -117,14 +177,21 @@ class PhaseReader:
         except ExpectedError as error:
             if error.reason is Reason.APP_ENCRYPTED and credential.keys is not None:
                 shared = await self._decrypted(ask, credential, app_id)
-            elif error.reason is Reason.ENVIRONMENT_NOT_FOUND:
-                names = [each.name for each in await self.environments(ask.base_url, credential, app_id)]
-                raise no_environment(error, ask.app, ask.spelled, names) from None
             else:
-                raise
+                raise await self._with_names(error, ask, credential, app_id) from None
         if (wrong := shared.error(query)) is not None:
             raise wrong
         return shared.answer(query)
+
+    async def _with_names(self, error: ExpectedError, ask: Ask, credential: Credential, app_id: str) -> ExpectedError:
+        """Return the error; of an environment that is not there, with the names of those that are."""
+        if error.reason is not Reason.ENVIRONMENT_NOT_FOUND:
+            return error
+        try:
+            names = [each.name for each in await self.environments(ask.base_url, credential, app_id)]
+        except ExpectedError:
+            return error
+        return no_environment(error, ask.app, ask.spelled, names)
 
     async def _entries(self, ask: Ask, credential: Credential, app_id: str) -> Sequence[Entry | DynamicKey]:
         return await self._client.entries(
@@ -138,10 +205,14 @@ class PhaseReader:
         )
 
     async def _decrypted(self, ask: Ask, credential: Credential, app_id: str) -> SharedAnswer:
-        place = self._place()
-        keyring = await self._client.keyring(ask.base_url, credential, place)
+        keyring = await self.keyring(ask.base_url, credential)
         found = await self._client.encrypted(
-            ask.base_url, credential, keyring=keyring, app_id=app_id, environment=ask.spelled, place=place
+            ask.base_url,
+            credential,
+            keyring=keyring,
+            app_id=app_id,
+            environment=ask.spelled,
+            place=self._place(),
         )
         return SharedAnswer(app_id, found.entries, damage=found.damage)
 
@@ -160,9 +231,22 @@ async def phase(ca_file: Path | None) -> AsyncIterator[PhaseReader]:
         proxies=platform_proxies(),
     )
     try:
-        yield PhaseReader(PhaseClient(session, secrets.token_bytes(32), _LIMITS), AnswerMemory(_MEMORY))
+        yield PhaseReader(session, AnswerMemory(_MEMORY))
     finally:
         await session.close()
+
+
+def now() -> float:
+    """Return the time in seconds since 1970."""
+    return time.time()  # noqa: TID251 - a command is the edge: it has no clock to be given
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open(errors="replace") as file:
+            return file.read(_LONGEST_TOKEN + 1)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror or error}", ExitCode.USAGE) from error
 
 
 def _token(text: str, where: str) -> SecretValue:
@@ -170,3 +254,17 @@ def _token(text: str, where: str) -> SecretValue:
     if not token or len(text) > _LONGEST_TOKEN:
         raise Failure(f"{where} holds no token of Phase", ExitCode.USAGE)
     return SecretValue(token)
+
+
+def _checked(_: click.Context, __: click.Parameter, host: str | None) -> str | None:
+    if host is not None:
+        _host(host)
+    return host
+
+
+def _host(host: str) -> Host:
+    """Parse the URL of Phase that the person gives."""
+    try:
+        return parse_host(origin(base_url(host)))
+    except (ExpectedError, ValueError):
+        raise click.UsageError("--host: this is no URL; write it like https://phase.example.com") from None

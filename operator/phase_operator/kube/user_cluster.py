@@ -224,11 +224,14 @@ class UserCluster:
             return PodAnswer(status, body.decode(errors="replace"))
         raise AssertionError("a request ends in an answer or an error")
 
-    async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create an object and return it; raise UserError."""
+    async def create(
+        self, resource: Resource, namespace: str, body: Mapping[str, Any], *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Create an object and return it; with `dry_run` nothing is stored. Raise UserError."""
         request = Request("create", resource, namespace)
+        query = [("dryRun", "All")] if dry_run else []
         with self._understood(request):
-            return await self._client.request("POST", _path(request), body=body)
+            return await self._client.request("POST", _path(request), query=query, body=body)
         raise AssertionError("a request ends in an answer or an error")
 
     async def patch(

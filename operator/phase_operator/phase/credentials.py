@@ -41,9 +41,14 @@ def parse(token: SecretValue, key: bytes) -> Credential:
     return Credential(keyed(key, b"", [header.encode()], size=8).hex(), SecretValue(header))
 
 
+def kind_of(credential: Credential) -> str:
+    """Return the kind of account that a token belongs to, as Phase names it: ServiceAccount, Service or User."""
+    return credential.header.reveal().split(" ")[1]
+
+
 def tells_modes(credential: Credential) -> bool:
     """Return whether Phase tells this account truly which of its apps are encrypted."""
-    return not credential.header.reveal().startswith(f"Bearer {_OF_APP} ")
+    return kind_of(credential) != _OF_APP
 
 
 def _header(text: str) -> str:

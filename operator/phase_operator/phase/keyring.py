@@ -6,15 +6,16 @@ judged when it is read, and never costs the others.
 
 import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field, TypeAdapter
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
-from phase_operator.core.json_access import text
+from phase_operator.core.json_access import mapping, text
 from phase_operator.core.source.answer_memory import MIB, Reservation
-from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring
+from phase_operator.core.source.keyring import Identity, KeyedApp, KeyedEnvironment, Keyring
 from phase_operator.phase import wire
 from phase_operator.phase.crypto import DecryptionError, WrappedKeys, WrappedShare
 from phase_operator.phase.incremental import ELEMENT, IncrementalReader, Path
@@ -23,6 +24,8 @@ from phase_operator.phase.incremental import ELEMENT, IncrementalReader, Path
 LARGEST = 8 * MIB
 # Bytes that an app or an environment takes in addition to its texts.
 _LISTED = 300
+# Of an id and a name that people see, so many characters are kept.
+_LONGEST_NAME = 256
 # Ids go into a header.
 _ID = re.compile(r"[!-~]{1,100}")
 _MODES = {"E2E": True, "SSE": False}
@@ -75,6 +78,8 @@ _APP: TypeAdapter[_App] = TypeAdapter(_App)
 _TOKENS: TypeAdapter[_Tokens] = TypeAdapter(_Tokens)
 _FIELDS, _APP_FIELDS = frozenset(_Tokens.model_fields), frozenset(_App.model_fields)
 _ROOT: Path = ()
+_ACCOUNTS: frozenset[Path] = frozenset({("account_id",), ("user_id",)})
+_ORGANISATION: Path = ("organisation",)
 _APPS = ("apps",)
 _ONE_APP = (*_APPS, ELEMENT)
 _KEYS = (*_ONE_APP, "environment_keys")
@@ -97,6 +102,7 @@ class KeyringReader(IncrementalReader[Reservation]):
         self._fields: dict[str, object] = {}
         self._app_fields: dict[str, object] = {}
         self._apps: list[KeyedApp] | None = None
+        self._identity = Identity()
         # The keys of the app that is being read, by the ids of their environments, each with its sealed seed.
         self._keys: dict[str, tuple[str, KeyedEnvironment]] | None = None
 
@@ -110,7 +116,7 @@ class KeyringReader(IncrementalReader[Reservation]):
         found: dict[str, KeyedApp] = {}
         for app in sorted(self._apps, key=lambda app: app.id):
             found.setdefault(app.id.lower(), app)
-        return Keyring(tuple(found.values()), share, self._place)
+        return Keyring(tuple(found.values()), share, self._place, self._identity)
 
     @property
     def _weight(self) -> int:
@@ -132,6 +138,11 @@ class KeyringReader(IncrementalReader[Reservation]):
             self._app_fields[path[-1]] = value
         elif path[-1] in _FIELDS and path[:-1] == _ROOT:
             self._fields[path[-1]] = value
+        elif path in _ACCOUNTS:
+            self._identity = replace(self._identity, account_id=text(value)[:_LONGEST_NAME])
+        elif path == _ORGANISATION:
+            name = text(mapping(value).get("name"))
+            self._identity = replace(self._identity, organisation=name[:_LONGEST_NAME])
 
     def _close(self, path: Path) -> None:
         if path == _ONE_APP:

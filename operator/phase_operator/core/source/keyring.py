@@ -47,6 +47,14 @@ class KeyedApp:
     environments: tuple[KeyedEnvironment, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose token it is, as far as Phase tells: for people. "" where it does not."""
+
+    account_id: str = ""
+    organisation: str = ""
+
+
 @dataclass(frozen=True)
 class Keyring:
     """The answer of the token route; `place` is its memory, which is held as long as the keyring."""
@@ -55,6 +63,7 @@ class Keyring:
     # The half of the account's key that the server keeps.
     share: Keys = field(repr=False, compare=False)
     place: Reservation | None = field(default=None, repr=False, compare=False)
+    identity: Identity = field(default=Identity(), compare=False)
 
     def find(self, app_id: str) -> KeyedApp | None:
         """Return the app with this id, if the account has keys of it."""

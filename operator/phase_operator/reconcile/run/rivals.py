@@ -6,7 +6,7 @@ told is a claim.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from phase_operator.core.errors import Invalid
 from phase_operator.core.leases.record import is_record_of
@@ -16,17 +16,23 @@ from phase_operator.core.targets.policy import spec_targets
 from phase_operator.core.targets.type_change import original_owner
 from phase_operator.core.values import ObjectKey, has_ledger
 from phase_operator.reconcile.context import parse_spec
-from phase_operator.reconcile.ports import Cluster
 
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 # Why PhaseSecrets of a namespace may not write targets in another one; "" if they may.
 Refusal = Callable[[str, str], str]
 
 
+class FindsResources(Protocol):
+    """Looks our resources up."""
+
+    async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return a resource as it is now; None if it does not exist or its kind is not one of ours."""
+
+
 class OwnerConflicts:
     """Looks PhaseSecrets up, for runs of others."""
 
-    def __init__(self, cluster: Cluster, refusal: Refusal) -> None:
+    def __init__(self, cluster: FindsResources, refusal: Refusal) -> None:
         self._cluster = cluster
         self._refusal = refusal
 

@@ -1,0 +1,190 @@
+"""kubectl phase diff: what the operator would change."""
+
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from phase_operator.api import names
+from phase_operator.cli.cluster import connected, namespace_of, of_cluster
+from phase_operator.cli.desired import field_of
+from phase_operator.cli.diffing.means import Body, Means
+from phase_operator.cli.diffing.pushes import compared_entries
+from phase_operator.cli.diffing.report import Report, document, lines
+from phase_operator.cli.diffing.targets import compared_targets
+from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.manifests import STDIN, Document, ManifestError, read
+from phase_operator.cli.options import (
+    ClusterOptions,
+    cluster_options,
+    files_option,
+    output_option,
+    show_values_option,
+)
+from phase_operator.cli.phase import TokenOptions, host_option, now, phase, token_options
+from phase_operator.cli.resources import given
+from phase_operator.cli.terminal import shown, toned
+from phase_operator.core.errors import Invalid
+from phase_operator.core.json_access import mapping, text
+from phase_operator.core.values import SecretValue
+from phase_operator.kube.user_cluster import OURS, Resource, UserCluster
+
+_LEASED = "Phase makes the values of a dynamic secret when it leases them: there is nothing to compare before"
+_KINDS: Mapping[str, Resource] = {each.kind: each for each in OURS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A resource to compare: as it is to be, and as the cluster has it."""
+
+    body: Body
+    existing: Body | None
+    namespace: str
+    # The file that it is from.
+    document: Document | None = None
+
+    @property
+    def title(self) -> str:
+        name = text(mapping(self.body.get("metadata")).get("name"))
+        return f"{self.body.get('kind')} {shown(self.namespace)}/{shown(name)}"
+
+    def where(self, message: str) -> str:
+        """Return the place that a message on the spec is about."""
+        return self.title if self.document is None else self.document.at(*field_of(message))
+
+
+@click.command()
+@click.argument("named", nargs=-1, metavar="[[KIND/]NAME]...")
+@files_option()
+@token_options
+@host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
+@cluster_options()
+@output_option("text", "json")
+@show_values_option()
+def diff(
+    named: Sequence[str],
+    files: Sequence[str],
+    token_file: Path | None,
+    token_stdin: bool,
+    ca_file: Path | None,
+    host: str | None,
+    at: ClusterOptions,
+    output: str,
+    show_values: bool,
+) -> int:
+    """Show what the operator would change for a resource, as it is or as a file has it.
+
+    Values are compared here, by digests, and none is shown. Phase is read with the token that is given, else with the
+    one in the Secret that the resource names.
+
+    Exit code: 0 if nothing would change, 1 if something would, higher if that cannot be told.
+    """
+    with _above_one():
+        if bool(named) is bool(files):
+            raise click.UsageError("give either the name of a resource or -f FILE")
+        if token_stdin and STDIN in files:
+            raise click.UsageError("the standard input cannot be both the token and the file")
+        documents = _documents(files)
+        token = TokenOptions(token_file, token_stdin).read()
+        if show_values:
+            _check_shown()
+        reports = _reports(at, named, documents, token, ca_file, host)
+    _print(reports, output, show_values=show_values)
+    return ExitCode.OK if all(each.is_same for each in reports) else ExitCode.NO
+
+
+@contextmanager
+def _above_one() -> Iterator[None]:
+    """Let no error have the exit code that says that something differs."""
+    try:
+        yield
+    except Failure as error:
+        if error.exit_code == ExitCode.NO:
+            error.exit_code = ExitCode.USAGE
+        raise
+
+
+def _documents(files: Sequence[str]) -> list[Document]:
+    """Return the resources of ours in files; other objects are left out."""
+    try:
+        found = list(read(files))
+    except ManifestError as error:
+        raise Failure(str(error), ExitCode.USAGE) from error
+    ours = [each for each in found if each.api_version == names.API_VERSION and each.kind in _KINDS]
+    if files and not ours:
+        kinds = ", ".join(sorted({shown(each.kind) for each in found})) or "nothing"
+        raise Failure(f"no PhaseSecret or PhasePushSecret of {names.API_VERSION} there, but {kinds}", ExitCode.USAGE)
+    return ours
+
+
+def _check_shown() -> None:
+    """Ask before values are shown on a terminal."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        click.confirm("Values of secrets will be shown here. Go on?", abort=True, err=True)
+
+
+def _reports(
+    at: ClusterOptions,
+    named: Sequence[str],
+    documents: Sequence[Document],
+    token: SecretValue | None,
+    ca_file: Path | None,
+    host: str | None,
+) -> list[Report]:
+    async def work() -> list[Report]:
+        async with connected(at) as cluster, phase(ca_file) as reader:
+            means = Means(cluster, reader, secrets.token_bytes(32), now, token, host)
+            namespace = namespace_of(at, cluster)
+            subjects = [await _named(cluster, each, namespace) for each in named]
+            subjects += [await _of_file(cluster, each, at, namespace) for each in documents]
+            return [await _compared(means, each) for each in subjects]
+
+    with of_cluster():
+        return asyncio.run(work())
+
+
+async def _named(cluster: UserCluster, name: str, namespace: str) -> _Subject:
+    found = given(name)
+    body = await cluster.get(found.resource, namespace, found.name)
+    return _Subject(body, body, namespace)
+
+
+async def _of_file(cluster: UserCluster, document: Document, at: ClusterOptions, namespace: str) -> _Subject:
+    metadata = mapping(document.body.get("metadata"))
+    said = text(metadata.get("namespace"))
+    if said and at.namespace and said != at.namespace:
+        where = document.at("metadata", "namespace")
+        raise Failure(f"{where}: the namespace is {shown(said)}, not {shown(at.namespace)}", ExitCode.USAGE)
+    name = text(metadata.get("name"))
+    if not name:
+        raise Failure(f"{document.at('metadata', 'name')}: the resource has no name", ExitCode.USAGE)
+    home = said or namespace
+    existing = await cluster.find(_KINDS[document.kind], home, name)
+    return _Subject(document.body, existing, home, document)
+
+
+async def _compared(means: Means, each: _Subject) -> Report:
+    compare = compared_entries if each.body.get("kind") == names.KIND_PHASE_PUSH_SECRET else compared_targets
+    if each.body.get("kind") == names.KIND_PHASE_DYNAMIC_SECRET:
+        return Report(each.title, notes=(_LEASED,))
+    try:
+        return await compare(means, each.title, each.body, each.existing, each.namespace)
+    except Invalid as error:
+        raise Failure(f"{each.where(error.message)}: {error.message}", ExitCode.USAGE) from None
+
+
+def _print(reports: Sequence[Report], output: str, *, show_values: bool) -> None:
+    if output == "json":
+        found: list[dict[str, Any]] = [document(each, show_values=show_values) for each in reports]
+        click.echo(json.dumps(found, indent=2))
+        return
+    for report in reports:
+        for line, tone in lines(report, show_values=show_values):
+            click.echo(toned(line, tone))

@@ -1,0 +1,1 @@
+"""What the next run of the operator would do for a resource, compared with what is there."""
