@@ -265,6 +265,9 @@ def _checked(_: click.Context, __: click.Parameter, host: str | None) -> str | N
 def _host(host: str) -> Host:
     """Parse the URL of Phase that the person gives."""
     try:
-        return parse_host(origin(base_url(host)))
+        if "@" not in host:
+            return parse_host(origin(base_url(host)))
     except (ExpectedError, ValueError):
-        raise click.UsageError("--host: this is no URL; write it like https://phase.example.com") from None
+        # Told below, without a cause.
+        pass
+    raise click.UsageError("--host: this is no URL; write it like https://phase.example.com")

@@ -128,7 +128,7 @@ def _targets(choice: Choice) -> Iterator[str]:
 
 
 def _rest() -> Iterator[str]:
-    yield "  # If a reference ${...} cannot be resolved. Fail: targets stay as they are. Warn: it is written as it stands."
+    yield "  # If a reference ${...} cannot be resolved. Fail: targets stay as they are. Warn: it stays as it is."
     yield "  #onSecretReferenceError: Fail"
     yield "  # true: targets stay as they are, and Phase is not called."
     yield "  #suspend: true"

@@ -91,7 +91,10 @@ def test_the_permission_to_list_environments_is_told() -> None:
 
 def test_a_persons_token_and_a_token_without_keys_are_told() -> None:
     assert form("User", has_keys=True).level is Level.NOTE
-    assert form("ServiceAccount", has_keys=False).text == "a service account's token; without keys: for apps with SSE alone"
+    assert (
+        form("ServiceAccount", has_keys=False).text
+        == "a service account's token; without keys: for apps with SSE alone"
+    )
 
 
 def test_names_of_others_are_safe_to_print() -> None:

@@ -176,9 +176,7 @@ def test_a_config_map_is_compared_with_its_binary_data() -> None:
     assert (keys(found), same.changes) == (["~ A"], ())
 
 
-@pytest.mark.parametrize(
-    ("policy", "verdict"), [("Delete", Verdict.DELETE), ("Retain", Verdict.LEFT)]
-)
+@pytest.mark.parametrize(("policy", "verdict"), [("Delete", Verdict.DELETE), ("Retain", Verdict.LEFT)])
 def test_what_the_spec_names_no_more_goes_or_stays_as_its_mark_says(policy: str, verdict: Verdict) -> None:
     there = There(desired_secret(entry("A"), deletionPolicy=policy))
 

@@ -49,7 +49,9 @@ def test_an_entry_made_of_an_older_version_is_changed() -> None:
     ("policy", "what"), [("Retain", "would be left in Phase, without the mark"), ("Delete", "would be deleted")]
 )
 def test_an_entry_whose_key_is_gone_goes_as_the_policy_says(policy: str, what: str) -> None:
-    found = changes(look(listed(A), listed(B, id="id-2")), ledger(row(A), row(B, id="id-2")), secret(), deletionPolicy=policy)
+    there, known = look(listed(A), listed(B, id="id-2")), ledger(row(A), row(B, id="id-2"))
+
+    found = changes(there, known, secret(), deletionPolicy=policy)
 
     assert found == [EntryChange(Sign.REMOVED, "/cluster/B", what)]
 
@@ -113,7 +115,9 @@ def test_what_is_never_pushed_is_told(fields: dict[str, Any], why: str) -> None:
 
 def test_hostile_names_are_safe_to_print() -> None:
     place = EntryPlace("/cluster", "A\x1b[2J\nB")
+    made: dict[str, Any] = {"sources": [], "generate": [{"key": "T", "kind": "UUID"}], "generateInto": "m"}
 
-    [found] = changes(look(listed(place)), ledger(), sources=[], generate=[{"key": "T", "kind": "UUID"}], generateInto="m")[:1]
+    found = changes(look(listed(place)), ledger(), **made)
 
-    assert found.name.isprintable()
+    assert len(found) == 2
+    assert all(each.name.isprintable() for each in found)

@@ -38,7 +38,9 @@ def printed(report: Report, *, show_values: bool = False) -> str:
 
 
 def test_a_report_shows_keys_and_no_values() -> None:
-    assert printed(REPORT) == """\
+    assert (
+        printed(REPORT)
+        == """\
 PhaseSecret team/shop
   Secret team/shop would change
     + NEW
@@ -53,10 +55,13 @@ PhaseSecret team/shop
   Deployment team/web would restart for "Secret team/shop"
   CronJob team/x would restart for "Secret team/shop", but not at once: paused
   note: the spec has tags that match nothing"""
+    )
 
 
 def test_values_are_shown_on_demand_without_a_sign_that_a_terminal_obeys() -> None:
-    assert printed(Report("r", [CHANGED]), show_values=True) == """\
+    assert (
+        printed(Report("r", [CHANGED]), show_values=True)
+        == """\
 r
   Secret team/shop would change
     + NEW: "n"
@@ -64,6 +69,7 @@ r
     ~ PASSWORD: "be\\"fore\\u001b" -> 2 bytes that are no text
     ~ label team: "a" -> "b"
     ~ deletionPolicy Retain -> Delete"""
+    )
 
 
 def test_nothing_to_do_is_one_line() -> None:

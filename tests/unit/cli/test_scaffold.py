@@ -15,7 +15,9 @@ HARD = ["yes", "null", "12", "a: b", "#x", "'q'", '"', "\\", "tab\t", "new\nline
 
 
 def test_the_file_has_the_fields_that_most_need_and_the_others_as_comments() -> None:
-    assert manifest(replace(CHOICE, host="https://phase.example", namespace="team", has_config=True)) == """\
+    assert (
+        manifest(replace(CHOICE, host="https://phase.example", namespace="team", has_config=True))
+        == """\
 # Keeps a Secret in step with an environment of Phase.
 # Try it with `kubectl phase diff -f FILE`, and apply it with `kubectl apply -f FILE`.
 apiVersion: secrets.phase.dev/v1alpha1
@@ -54,11 +56,12 @@ spec:
   # The entries of type config; the Secret does not take them then.
   managedConfigMapReferences:
     - configMapName: shop
-  # If a reference ${...} cannot be resolved. Fail: targets stay as they are. Warn: it is written as it stands.
+  # If a reference ${...} cannot be resolved. Fail: targets stay as they are. Warn: it stays as it is.
   #onSecretReferenceError: Fail
   # true: targets stay as they are, and Phase is not called.
   #suspend: true
 """
+    )
 
 
 def test_the_config_map_is_there_only_if_there_are_config_entries() -> None:
@@ -95,6 +98,8 @@ def test_folders_above_entries_can_be_chosen_too() -> None:
     assert folders_of([]) == ["/"]
 
 
-@pytest.mark.parametrize(("text", "name"), [("My Shop!", "my-shop"), ("ünï", "n"), ("...", "phase"), ("A" * 99, "a" * 63)])
+@pytest.mark.parametrize(
+    ("text", "name"), [("My Shop!", "my-shop"), ("ünï", "n"), ("...", "phase"), ("A" * 99, "a" * 63)]
+)
 def test_the_name_of_the_secret_is_like_the_app(text: str, name: str) -> None:
     assert object_name(text) == name

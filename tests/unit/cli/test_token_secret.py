@@ -62,7 +62,9 @@ def test_a_secret_without_a_token_is_a_sentence(secret: dict[str, Any]) -> None:
         pytest.param(there(token="the-token", password="x"), Place.TAKEN, id="other keys as well"),
         pytest.param({"data": {"token": "%%%"}}, Place.TAKEN, id="no base64"),
         pytest.param({"metadata": {"labels": {names.LABEL_TARGET: "true"}}}, Place.BARRED, id="a target"),
-        pytest.param({"metadata": {"annotations": {names.ANNOTATION_OWNER: "a/b"}}}, Place.BARRED, id="an owned object"),
+        pytest.param(
+            {"metadata": {"annotations": {names.ANNOTATION_OWNER: "a/b"}}}, Place.BARRED, id="an owned object"
+        ),
     ],
 )
 def test_what_stands_in_the_place_decides(secret: dict[str, Any] | None, place: Place) -> None:

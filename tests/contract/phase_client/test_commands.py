@@ -1,0 +1,313 @@
+"""Commands that ask Phase, on the embedded server: for apps with SSE and for end-to-end encrypted ones.
+
+Invariant: what a command reads for a PhaseSecret is what the operator reads, whatever route the app needs.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from phase_dev.server import EmbeddedPhase
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.cli import cli
+from phase_operator.cli.failures import ExitCode
+from phase_operator.cli.phase import phase as connected
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.values import SecretValue, Snapshot
+from phase_operator.reconcile.context import parse_spec
+from support.canary import Canary
+
+READS_ONLY_SECRETS = {"Secrets": ["read"], "Apps": ["read"]}
+SEED: dict[str, Any] = {
+    "roles": {"Narrow": READS_ONLY_SECRETS, "Narrowest": {"Secrets": ["read"]}},
+    "apps": [
+        {
+            "name": app,
+            "encryption": mode,
+            "environments": [
+                {
+                    "name": "Production",
+                    "secrets": [
+                        {"key": "A", "value": "a-of-" + app, "path": "/"},
+                        {"key": "B", "value": "${A}", "path": "/back/end", "tags": ["db"]},
+                        {"key": "LEVEL", "value": "info", "type": "config"},
+                    ],
+                },
+                {"name": "Staging", "secrets": []},
+            ],
+        }
+        for app, mode in (("shop", "SSE"), ("vault", "E2E"))
+    ],
+    "accounts": [
+        {"name": "operator", "kind": "service", "access": {"shop": ["*"], "vault": ["*"]}},
+        {"name": "narrow", "kind": "service", "role": "Narrow", "access": {"shop": ["Production"]}},
+        {"name": "narrowest", "kind": "service", "role": "Narrowest", "access": {"shop": ["Production"]}},
+        {"name": "sealed", "kind": "service", "access": {"vault": ["Production"]}},
+        {"name": "nobody", "kind": "service", "access": {}},
+        {"name": "person", "kind": "user", "access": {"shop": ["Production"], "vault": ["Production"]}},
+        {"name": "old", "kind": "legacy", "access": {"shop": ["Production"]}},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedPhase]:
+    with EmbeddedPhase(SEED) as phase:
+        yield phase
+
+
+@pytest.fixture
+def phase(server: EmbeddedPhase, canary: Canary) -> EmbeddedPhase:
+    for account in SEED["accounts"]:
+        for form in ("hex", "pss"):
+            canary.token(server.token(account["name"], form))  # type: ignore[arg-type]  # a table of texts
+    return server
+
+
+def run(phase: EmbeddedPhase, canary: Canary, *arguments: str, account: str = "operator", form: Any = "pss") -> Result:
+    env = {"PHASE_TOKEN": phase.token(account, form), "PHASE_HOST": phase.url, "KUBECONFIG": "/does/not/exist"}
+    result = CliRunner().invoke(cli, arguments, env=env)
+    canary.watch(result.output)
+    return result
+
+
+def read(phase: EmbeddedPhase, account: str = "operator", form: Any = "pss", **fields: Any) -> Snapshot:
+    said = {"phaseHost": phase.url, "phaseApp": "shop", "managedSecretReferences": [{"secretName": "any"}]} | fields
+    spec: PhaseSecretSpec = parse_spec(said)
+
+    async def work() -> Snapshot:
+        async with connected(None) as reader:
+            return await reader.read(spec, "team", SecretValue(phase.token(account, form)))
+
+    return asyncio.run(work())
+
+
+def keys(answer: Snapshot) -> list[str]:
+    return [entry.source for entry in answer.entries]
+
+
+@pytest.mark.parametrize("app", ["shop", "vault"])
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({}, ["/A", "/LEVEL"], id="the root folder"),
+        pytest.param({"phaseAppEnvPath": "/back/end"}, ["/back/end/B"], id="a folder"),
+        pytest.param({"recursive": True}, ["/A", "/LEVEL", "/back/end/B"], id="all folders"),
+        pytest.param({"recursive": True, "phaseAppEnvTags": ["db"]}, ["/back/end/B"], id="a tag"),
+        pytest.param({"phaseAppEnv": "staging"}, [], id="an empty environment"),
+    ],
+)
+def test_a_read_takes_the_entries_of_the_spec_by_either_route(
+    phase: EmbeddedPhase, app: str, fields: dict[str, Any], expected: list[str]
+) -> None:
+    assert keys(read(phase, phaseApp=app, **fields)) == expected
+    assert keys(read(phase, phaseApp=None, phaseAppId=phase.app_id(app), **fields)) == expected
+
+
+def test_references_of_an_encrypted_app_are_resolved(phase: EmbeddedPhase) -> None:
+    [entry] = read(phase, phaseApp="vault", phaseAppEnvPath="/back/end").entries
+
+    assert entry.value == SecretValue("a-of-vault")
+
+
+@pytest.mark.parametrize(
+    ("account", "form", "fields", "reason"),
+    [
+        pytest.param("operator", "hex", {"phaseApp": "vault"}, Reason.APP_ENCRYPTED, id="no keys"),
+        pytest.param("operator", "pss", {"phaseApp": "shpo"}, Reason.APP_NOT_FOUND, id="no app"),
+        pytest.param("operator", "pss", {"phaseAppEnv": "prod"}, Reason.ENVIRONMENT_NOT_FOUND, id="no environment"),
+        pytest.param("narrow", "hex", {"phaseAppEnv": "prod"}, Reason.ENVIRONMENT_NOT_FOUND, id="none, and no names"),
+        pytest.param("narrowest", "hex", {}, Reason.ACCESS_DENIED, id="no list of apps"),
+        pytest.param("narrow", "pss", {"phaseAppEnv": "staging"}, Reason.ACCESS_DENIED, id="no access"),
+    ],
+)
+def test_what_cannot_be_read_is_the_operators_reason(
+    phase: EmbeddedPhase, account: str, form: str, fields: dict[str, Any], reason: Reason
+) -> None:
+    with pytest.raises(ExpectedError) as error:
+        read(phase, account, form, **fields)
+
+    assert error.value.reason is reason
+
+
+def test_an_unknown_environment_is_told_with_those_that_there_are(phase: EmbeddedPhase) -> None:
+    with pytest.raises(ExpectedError, match='"Production", "Staging"'):
+        read(phase, phaseAppEnv="prod")
+
+
+def test_a_full_token_needs_no_permission_to_list_apps(phase: EmbeddedPhase) -> None:
+    assert keys(read(phase, "narrowest", "pss")) == ["/A", "/LEVEL"]
+
+
+# auth check
+
+
+def levels(result: Result) -> dict[str, str]:
+    return {each["check"]: each["level"] for each in json.loads(result.output)}
+
+
+def test_a_token_is_told_in_a_table(phase: EmbeddedPhase, canary: Canary) -> None:
+    result = run(phase, canary, "auth", "check")
+
+    head, *rows = result.output.splitlines()
+    told = dict(row.split(maxsplit=1) for row in rows if not row.startswith("Environments"))
+    assert head.split() == ["CHECK", "RESULT", "WHAT"]
+    assert told["form"].split(maxsplit=1)[1] == (
+        "a service account's token; with the keys of end-to-end encrypted apps"
+    )
+    assert told["account"].startswith('ok        "operator", id ')
+    assert told["account"].endswith(", role Service, organisation acme")
+    assert told["expiry"].split() == ["ok", "never"]
+    assert [row.split(maxsplit=2)[2] for row in rows if row.startswith("app ")] == [
+        'shop: SSE, environments "Production", "Staging"',
+        'vault: end-to-end encrypted, environments "Production", "Staging"',
+    ]
+    assert rows[-1].split() == ["Environments:", "read", "ok", "allowed"]
+    assert result.exit_code == ExitCode.OK
+
+
+def test_a_missing_permission_to_list_environments_is_told(phase: EmbeddedPhase, canary: Canary) -> None:
+    result = run(phase, canary, "auth", "check", "-o", "json", account="narrow")
+
+    assert levels(result)["Environments: read"] == "!"
+    assert result.exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("account", "form"),
+    [pytest.param("nobody", "pss", id="no app"), pytest.param("sealed", "hex", id="an encrypted app and no keys")],
+)
+def test_a_token_that_reads_nothing_is_a_no(phase: EmbeddedPhase, canary: Canary, account: str, form: str) -> None:
+    result = run(phase, canary, "auth", "check", "-o", "json", account=account, form=form)
+
+    assert levels(result)["apps"] == "missing"
+    assert result.exit_code == ExitCode.NO
+
+
+@pytest.mark.parametrize("account", ["person", "old"])
+def test_other_kinds_of_token_are_told(phase: EmbeddedPhase, canary: Canary, account: str) -> None:
+    result = run(phase, canary, "auth", "check", "-o", "json", account=account)
+
+    found = levels(result)
+    assert found["form"] == ("!" if account == "person" else "ok")
+    assert found["expiry"] == "!"
+    assert result.exit_code == ExitCode.OK
+
+
+def test_an_expiry_is_told(canary: Canary) -> None:
+    token = {"name": "ci", "value": "ab" * 32, "expiresAt": "2030-01-01T00:00:00Z"}
+    account = {"name": "operator", "kind": "service", "access": {"shop": ["*"]}, "tokens": [token]}
+    with EmbeddedPhase({"apps": SEED["apps"], "accounts": [account]}) as phase:
+        canary.token("ab" * 32)
+        result = run(phase, canary, "auth", "check", "-o", "json", form="hex")
+
+    assert {"check": "expiry", "level": "ok", "text": "2030-01-01T00:00:00Z"} in json.loads(result.output)
+
+
+def test_a_token_that_phase_does_not_know_is_refused(phase: EmbeddedPhase, canary: Canary) -> None:
+    env = {"PHASE_TOKEN": canary.token("ServiceAccount " + "0123456789abcdef" * 4), "PHASE_HOST": phase.url}
+
+    result = CliRunner().invoke(cli, ["auth", "check", "-o", "json"], env=env)
+
+    canary.watch(result.output)
+    assert result.exit_code == ExitCode.NO_PHASE
+    assert levels(result)["phase"] == "missing"
+
+
+def test_what_is_no_token_is_not_sent(phase: EmbeddedPhase, canary: Canary) -> None:
+    before = phase.calls()
+    env = {"PHASE_TOKEN": canary.value("no token"), "PHASE_HOST": phase.url}
+
+    result = CliRunner().invoke(cli, ["auth", "check", "-o", "json"], env=env)
+
+    canary.watch(result.output)
+    assert (result.exit_code, levels(result), phase.calls()) == (ExitCode.NO, {"form": "missing"}, before)
+
+
+def test_a_host_that_is_not_there_is_told(canary: Canary) -> None:
+    env = {"PHASE_TOKEN": canary.token("ab" * 32), "PHASE_HOST": "http://127.0.0.1:1"}
+
+    for command in (["auth", "check"], ["init", "--app", "x"]):
+        result = CliRunner().invoke(cli, command, env=env)
+        canary.watch(result.output)
+        assert result.exit_code == ExitCode.NO_PHASE
+        assert "cannot be reached" in result.output
+
+
+# init
+
+
+@pytest.mark.parametrize("app", ["shop", "vault"])
+def test_a_phase_secret_is_written_for_what_is_chosen(phase: EmbeddedPhase, canary: Canary, app: str) -> None:
+    arguments = ("--app", app, "--env", "production", "--path", "/", "--target", "mine", "-n", "team")
+
+    found = yaml.safe_load(run(phase, canary, "init", *arguments).output)
+
+    assert found["metadata"] == {"name": "mine", "namespace": "team"}
+    assert found["spec"] == {
+        "phaseHost": phase.url,
+        "phaseApp": app,
+        "phaseAppEnv": "Production",
+        "phaseAppEnvPath": "/",
+        "authentication": {"serviceToken": {"serviceTokenSecretReference": {"secretName": "phase-service-token"}}},
+        "managedSecretReferences": [{"secretName": "mine"}],
+        "managedConfigMapReferences": [{"configMapName": "mine"}],
+    }
+    assert keys(read(phase, phaseApp=app, phaseAppEnv=found["spec"]["phaseAppEnv"]))
+
+
+def test_a_folder_without_config_entries_gets_no_config_map(phase: EmbeddedPhase, canary: Canary) -> None:
+    result = run(phase, canary, "init", "--app", "shop", "--env", "Production", "--path", "/back/end")
+
+    assert "managedConfigMapReferences" not in yaml.safe_load(result.output)["spec"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        pytest.param([], "--app is missing; choose one of: shop, vault", id="app"),
+        pytest.param(["--app", "shpo"], "--app: there is no shpo; choose one of: shop, vault", id="another app"),
+        pytest.param(["--app", "shop"], "--env is missing; choose one of: Production, Staging", id="environment"),
+        pytest.param(
+            ["--app", "shop", "--env", "Production"],
+            "--path is missing; choose one of: /, /back, /back/end",
+            id="folder",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_with_the_choices(
+    phase: EmbeddedPhase, canary: Canary, arguments: list[str], named: str
+) -> None:
+    result = run(phase, canary, "init", *arguments)
+
+    assert result.exit_code == ExitCode.USAGE
+    assert f"Error: {named}\n" in result.output
+
+
+def test_the_only_choice_is_taken(phase: EmbeddedPhase, canary: Canary) -> None:
+    result = run(phase, canary, "init", "--path", "/", account="sealed")
+
+    assert yaml.safe_load(result.output)["spec"]["phaseApp"] == "vault"
+
+
+def test_a_file_is_not_written_over(phase: EmbeddedPhase, canary: Canary, tmp_path: Path) -> None:
+    arguments = ("init", "--app", "shop", "--env", "Staging", "--output", str(tmp_path / "shop.yaml"))
+
+    first, second = run(phase, canary, *arguments), run(phase, canary, *arguments)
+
+    assert (first.exit_code, second.exit_code) == (ExitCode.OK, ExitCode.USAGE)
+    assert yaml.safe_load((tmp_path / "shop.yaml").read_text())["kind"] == "PhaseSecret"
+
+
+def test_a_token_is_needed_and_never_an_argument(canary: Canary) -> None:
+    result = CliRunner().invoke(cli, ["init"], env={"PHASE_TOKEN": "", "PHASE_HOST": ""})
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "--token-stdin" in result.output
