@@ -67,7 +67,7 @@ def server() -> Iterator[EmbeddedPhase]:
 def phase(server: EmbeddedPhase, canary: Canary) -> EmbeddedPhase:
     for account in SEED["accounts"]:
         for form in ("hex", "pss"):
-            canary.token(server.token(account["name"], form))  # type: ignore[arg-type]  # a table of texts
+            canary.token(server.token(account["name"], form))
     return server
 
 

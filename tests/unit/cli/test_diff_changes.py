@@ -156,7 +156,7 @@ def test_an_immutable_object_is_not_written_but_its_labels_are() -> None:
 
 
 def test_a_versioned_target_gets_a_new_version_only_for_another_content() -> None:
-    version = {"versioned": {"keep": 2}}
+    version: dict[str, Any] = {"versioned": {"keep": 2}}
     before = desired_secret(entry("A"), **version)
 
     same = diff(made(entry("A"), **version), There(before, immutable=True))

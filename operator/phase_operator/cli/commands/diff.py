@@ -106,9 +106,9 @@ def _above_one() -> Iterator[None]:
     try:
         yield
     except Failure as error:
-        if error.exit_code == ExitCode.NO:
-            error.exit_code = ExitCode.USAGE
-        raise
+        if error.exit_code != ExitCode.NO:
+            raise
+        raise Failure(error.message, ExitCode.USAGE) from error
 
 
 def _documents(files: Sequence[str]) -> list[Document]:

@@ -1,6 +1,6 @@
 """What a comparison is made with: the cluster, Phase, the person's token, and a key for digests."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from phase_operator.cli.token_secret import token_for
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.query import Ask
 from phase_operator.core.values import Entry, SecretValue
-from phase_operator.kube.user_cluster import CONFIG_MAPS, SECRETS, UserCluster
+from phase_operator.kube.user_cluster import CONFIG_MAPS, SECRETS, Resource, UserCluster
 from phase_operator.reconcile.ports import Token
 
 Body = Mapping[str, Any]
@@ -38,6 +38,12 @@ class Means:
         token, place = await token_for(self.cluster, ask, self.token)
         check_host(ask.base_url, self.host, token, place)
         return token
+
+    async def each(self, resource: Resource, namespace: str, labels: str = "") -> AsyncIterator[Body]:
+        """Yield the objects of a list as they come; raise UserError."""
+        async for page in self.cluster.pages(resource, namespace, labels=labels):
+            for item in page.items:
+                yield item
 
     async def object(self, ref: TargetRef) -> Body | None:
         """Return an object, or None; raise UserError."""

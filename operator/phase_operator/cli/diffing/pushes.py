@@ -81,6 +81,6 @@ async def _objects(means: Means, spec: PushSpec, namespace: str) -> dict[tuple[K
         for kind, name in (*spec.named, *homes)
     }
     for selector in spec.selectors:
-        async for item in means.cluster.each(SECRETS, namespace, labels=str(selector)):
+        async for item in means.each(SECRETS, namespace, str(selector)):
             found.setdefault((Kind.SECRET, text(mapping(item.get("metadata")).get("name"))), item)
     return found

@@ -148,16 +148,16 @@ async def _restarts(means: Means, of: Subject, diffs: Sequence[TargetDiff]) -> t
 async def _restarting(
     means: Means, kind: WorkloadKind, namespace: str, targets: dict[TargetRef, Followed]
 ) -> AsyncIterator[ComingRestart]:
-    async for workload in _workloads(means.cluster, kind, namespace):
+    async for workload in _workloads(means, kind, namespace):
         coming = coming_restart(workload, targets, means.digest_key)
         if coming is not None:
             yield coming
 
 
-async def _workloads(cluster: UserCluster, kind: WorkloadKind, namespace: str) -> AsyncIterator[Workload]:
+async def _workloads(means: Means, kind: WorkloadKind, namespace: str) -> AsyncIterator[Workload]:
     api = APIS[kind]
     group, _, version = api.version.partition("/")
-    async for item in cluster.each(Resource(group, version, api.plural, str(kind)), namespace):
+    async for item in means.each(Resource(group, version, api.plural, str(kind)), namespace):
         workload = read_workload(kind, item)
         if workload is not None:
             yield workload
