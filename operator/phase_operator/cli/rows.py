@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.api.reasons import ConditionType
+from phase_operator.api.reasons import ConditionType, Reason
 from phase_operator.cli.ages import age_since, age_text
 from phase_operator.cli.terminal import Tone, cut, shown, toned
 from phase_operator.core.json_access import mapping, mappings, number, text
@@ -99,7 +99,7 @@ def row_of(body: Mapping[str, Any]) -> Row:
         namespace=shown(metadata.get("namespace")),
         name=shown(metadata.get("name")),
         uid=text(metadata.get("uid")),
-        source=cut(_source(mapping(body.get("spec")), mapping(status.get("source"))), _LONGEST_SOURCE),
+        source=cut(_source(mapping(body.get("spec")), _read(status) if is_current else {}), _LONGEST_SOURCE),
         ready=_READY.get(text(ready.get("status"))) if is_current else None,
         reason=cut(shown(ready.get("reason")) if is_current and ready else _NOT_LOOKED_AT, _LONGEST_REASON),
         reasons=frozenset(text(each.get("reason")) for each in (ready, *targets)),
@@ -141,6 +141,13 @@ def with_tones(cells: Sequence[str], head: Sequence[str], row: Row) -> list[str]
 
 def _ready(verdict: bool | None) -> str:
     return "Unknown" if verdict is None else str(verdict)
+
+
+def _read(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the operator read last, if the spec asks for that: a run that failed leaves what was read before."""
+    ready = condition(status)
+    is_in_step = ready.get("status") == "True" and ready.get("reason") != Reason.SUSPENDED
+    return mapping(status.get("source")) if is_in_step else {}
 
 
 def _source(spec: Mapping[str, Any], read: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from click.testing import CliRunner, Result
 from phase_operator.cli import cli
 
 
-def call(*arguments: str, **variables: str) -> Result:
-    return CliRunner().invoke(cli, arguments, prog_name="kubectl phase", env=variables)
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments, prog_name="kubectl phase")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_cannot_be_meant_is_a_usage_error(arguments: list[str], says: str) 
 
 
 def test_a_reason_is_explained_without_a_cluster() -> None:
-    result = call("explain", "keycollision", KUBECONFIG="/does/not/exist")
+    result = call("explain", "keycollision", "--kubeconfig", "/does/not/exist")
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("KeyCollision: what it means\n")
@@ -60,7 +60,7 @@ def test_a_reason_that_there_is_not_cannot_reach_the_terminal(what: str) -> None
     "command", [["get"], ["get", "shop"], ["explain", "shop"], ["events", "shop"], ["logs", "shop"]]
 )
 def test_without_a_cluster_it_says_so_and_ends_with_3(command: list[str]) -> None:
-    result = call(*command, KUBECONFIG="/does/not/exist")
+    result = call(*command, "--kubeconfig", "/does/not/exist")
 
     assert (result.exit_code, result.stdout) == (3, "")
     [line] = result.stderr.splitlines()

@@ -1,0 +1,71 @@
+"""Somebody at a terminal: gives commands to the command line, with the rights of a role in one namespace.
+
+Rule: whatever a command prints is watched for leaks.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from phase_dev.cluster import ControlPlane
+from phase_operator.cli import cli
+from support.api import api_of
+from support.canary import Canary
+from support.operator_process import eventually
+
+
+@dataclass(frozen=True)
+class Person:
+    """A kubeconfig, and whose output is watched."""
+
+    kubeconfig: Path
+    canary: Canary
+
+    def does(self, *arguments: str, code: int | None = None, stdin: str | None = None) -> Result:
+        """Give a command in this process and return how it ended; `code` is the exit code that it has to have."""
+        # The library reads $KUBECONFIG when it is imported, so a variable would come too late in this process.
+        given = [*arguments, "--kubeconfig", str(self.kubeconfig)]
+        environment = {"PHASE_TOKEN": None, "NO_COLOR": "1"}
+        result = CliRunner().invoke(cli, given, env=environment, input=stdin, prog_name="kubectl phase")
+        self.canary.watch(result.output)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert code in (None, result.exit_code), f"exit {result.exit_code}: {result.output}"
+        return result
+
+    def reads(self, *arguments: str) -> Any:
+        """Give a command that prints JSON, and return it."""
+        return json.loads(self.does(*arguments, "-o", "json", code=0).stdout)
+
+
+def administrator(plane: ControlPlane, canary: Canary) -> Person:
+    """Return the administrator of a cluster."""
+    return Person(plane.kubeconfig, canary)
+
+
+def person(plane: ControlPlane, namespace: str, canary: Canary, role: str | None) -> Person:
+    """Return somebody with a role in a namespace, such as `view` or `edit`; None: with no rights at all."""
+    api, name = api_of(plane), role or "nobody"
+    api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}, namespace)
+    kubeconfig = plane.service_account_kubeconfig(namespace, name)
+    if role is not None:
+        api.create(_binding(namespace, name, role), namespace)
+        check = ("auth", "can-i", "get", "phasesecrets", "-n", namespace)
+        eventually(
+            lambda: plane.kubectl(*check, kubeconfig=kubeconfig, check=False).returncode == 0,
+            what=f"{role} may read PhaseSecrets",
+        )
+    return Person(kubeconfig, canary)
+
+
+def _binding(namespace: str, name: str, role: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    }
