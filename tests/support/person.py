@@ -26,10 +26,8 @@ class Person:
 
     def does(self, *arguments: str, code: int | None = None, stdin: str | None = None) -> Result:
         """Give a command in this process and return how it ended; `code` is the exit code that it has to have."""
-        # The library reads $KUBECONFIG when it is imported, so a variable would come too late in this process.
-        given = [*arguments, "--kubeconfig", str(self.kubeconfig)]
-        environment = {"PHASE_TOKEN": None, "NO_COLOR": "1"}
-        result = CliRunner().invoke(cli, given, env=environment, input=stdin, prog_name="kubectl phase")
+        environment = {"KUBECONFIG": str(self.kubeconfig), "PHASE_TOKEN": None, "NO_COLOR": "1"}
+        result = CliRunner().invoke(cli, arguments, env=environment, input=stdin, prog_name="kubectl phase")
         self.canary.watch(result.output)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -70,6 +70,8 @@ ANNOTATION_LEASE_PROOF = f"{GROUP}/lease-proof"
 
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"
+# On a suspended resource: why, in the words of whoever suspended it. For people; the operator does not read it.
+ANNOTATION_SUSPENDED_BECAUSE = f"{GROUP}/suspended-because"
 
 # On a token's Secret: the only hosts, separated by commas, that the token may be sent to by any PhaseSecret.
 ANNOTATION_ALLOWED_HOSTS = f"{GROUP}/allowed-hosts"

@@ -16,6 +16,7 @@ _COMMANDS = "phase_operator.cli.commands"
 _LOOK = "Look"
 _BEFORE = "Before you apply"
 _SET_UP = "Set up and move"
+_ACT = "Act"
 _OPERATE = "The operator"
 COMMANDS = (
     Lazy("get", f"{_COMMANDS}.get", "get", "Show which resources are in step, and since when.", _LOOK),
@@ -28,12 +29,18 @@ COMMANDS = (
     ),
     Lazy("events", f"{_COMMANDS}.events", "events", "Show the Events of a resource and of its targets.", _LOOK),
     Lazy("logs", f"{_COMMANDS}.logs", "logs", "Show what the operator logged about a resource.", _LOOK),
+    Lazy("tree", f"{_COMMANDS}.tree", "tree", "Show what a resource is made of, and what is made of it.", _LOOK),
+    Lazy("trace", f"{_COMMANDS}.trace", "command", "Show where a Secret, or a key of it, comes from.", _LOOK),
+    Lazy("sync", f"{_COMMANDS}.sync", "sync", "Have resources read from Phase now.", _ACT),
+    Lazy("suspend", f"{_COMMANDS}.suspend", "suspend", "Have resources left as they are.", _ACT),
+    Lazy("resume", f"{_COMMANDS}.suspend", "resume", "Have suspended resources served again.", _ACT),
     Lazy("diff", f"{_COMMANDS}.diff", "diff", "Show what the operator would change.", _BEFORE),
     Lazy("init", f"{_COMMANDS}.init", "init", "Write a PhaseSecret for what a token of Phase may read.", _SET_UP),
     Lazy("auth", f"{_COMMANDS}.auth", "auth", "Make the Secret of a token of Phase, and check tokens.", _SET_UP),
     Lazy("run", f"{_COMMANDS}.run", "run", "Run the operator.", _OPERATE),
     Lazy("crds", f"{_COMMANDS}.crds", "crds", "Print the CustomResourceDefinitions of this version.", _OPERATE),
     Lazy("version", f"{_COMMANDS}.version", "version", "Print the version.", _OPERATE),
+    Lazy("uninstall", f"{_COMMANDS}.uninstall", "uninstall", "Take everything away but the Secrets.", _OPERATE),
 )
 _PLUGIN = "kubectl-phase"
 

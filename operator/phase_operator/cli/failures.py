@@ -33,12 +33,13 @@ class Failure(click.ClickException):
     def __init__(self, message: str, code: ExitCode = ExitCode.NO) -> None:
         super().__init__(message)
         self.exit_code = code  # type: ignore[misc]  # click means the same for all errors of a class
+        # Asked for here: when the message is shown, the command has been left.
+        context = click.get_current_context(silent=True)
+        self._program = (context.find_root().info_name if context else None) or "phase-operator"
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message as one line on the error stream."""
-        context = click.get_current_context(silent=True)
-        name = context.find_root().info_name if context else None
-        click.echo(f"{name or 'phase-operator'}: {self.message}", file=file or sys.stderr)
+        click.echo(f"{self._program}: {self.message}", file=file or sys.stderr)
 
 
 def ending(command: Callable[[], Any]) -> int:

@@ -6,6 +6,7 @@ Rule: a token is never an argument, since other processes of the machine can rea
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce, wraps
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +39,12 @@ def cluster_options(*, all_namespaces: bool = False) -> Decorator[Any]:
     flags = [
         click.option("-n", "--namespace", metavar="NAMESPACE", help="Namespace. Default: that of the context."),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: the current one."),
-        click.option("--kubeconfig", type=_FILE, help="Kubeconfig. Default: $KUBECONFIG, else ~/.kube/config."),
+        click.option(
+            "--kubeconfig",
+            type=_FILE,
+            envvar="KUBECONFIG",
+            help="Kubeconfig. Default: $KUBECONFIG, else ~/.kube/config.",
+        ),
     ]
     if all_namespaces:
         flags.insert(1, click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces."))
@@ -74,11 +80,18 @@ def selector_option() -> Decorator[Any]:
     return click.option("-l", "--selector", default="", metavar="LABELS", help="Only those with these labels.")
 
 
+def _finite(context: click.Context, parameter: click.Parameter, seconds: float) -> float:
+    if not isfinite(seconds):
+        raise click.BadParameter("give a number of seconds", context, parameter)
+    return seconds
+
+
 def timeout_option(default: float) -> Decorator[Any]:
     """Give a command a parameter `timeout`, in seconds, of at least one."""
     return click.option(
         "--timeout",
         type=click.FloatRange(min=1),
+        callback=_finite,
         default=default,
         show_default=True,
         metavar="SECONDS",

@@ -1,6 +1,6 @@
 """Resources as commands name them: `shop`, `phasepushsecret/shop`, `pps/shop`, or several by label."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import click
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
+from phase_operator.cli.options import Decorator, combined, selector_option
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, Trouble, UserCluster, UserError
 
@@ -18,6 +19,7 @@ _SPELLINGS: Mapping[str, Resource] = {
         definition.kind.lower(),
         definition.plural,
         f"{definition.plural}.{names.GROUP}",
+        f"{definition.kind.lower()}.{names.GROUP}",
         *definition.short_names,
     )
 }
@@ -84,3 +86,28 @@ async def parts(
             errors.append(error)
     if errors and not has_one:
         raise errors[0]
+
+
+def several_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command parameters `named`, `selector` and `everything`, for `check_several`."""
+    options: Decorator[Any] = combined(
+        click.argument("named", nargs=-1, metavar="[[KIND/]NAME]..."),
+        selector_option(),
+        click.option("--all", "everything", is_flag=True, help="All resources of the namespace, of all three kinds."),
+    )
+    return options(command)  # type: ignore[no-any-return]
+
+
+def check_several(named: Sequence[str], selector: str, *, everything: bool, all_namespaces: bool) -> None:
+    """Raise UsageError unless it is said which resources are meant: by name, or by label, or all of them."""
+    if named and (selector or everything or all_namespaces):
+        raise click.UsageError("give either names, or -l, --all and -A")
+    if not (named or selector or everything):
+        raise click.UsageError("name resources, or choose them by -l LABELS or --all")
+    for each in named:
+        given(each)
+
+
+def resource_of(found: Mapping[str, Any]) -> Resource:
+    """Return the kind of one of our resources, as it was read."""
+    return next((each for each in OURS if each.kind == found.get("kind")), OURS[0])

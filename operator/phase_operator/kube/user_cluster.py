@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.json_access import mapping, number
-from phase_operator.kube.client import MERGE, KubeClient, KubeconfigError
+from phase_operator.kube.client import MERGE, METADATA, METADATA_LIST, KubeClient, KubeconfigError
 from phase_operator.kube.errors import ApiError, from_answer, translate
 from phase_operator.kube.lines import LineReader
 from phase_operator.kube.listing import CHUNK, Page, read_page
@@ -26,6 +27,8 @@ from phase_operator.kube.paths import object_path
 from phase_operator.kube.raw_json import json_object
 from phase_operator.kube.user_context import user_context
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 class Trouble(Enum):
     """What a failure means for the person who gave the command."""
@@ -33,6 +36,8 @@ class Trouble(Enum):
     UNREACHABLE = auto()
     NO_RIGHT = auto()
     NOT_FOUND = auto()
+    # Somebody changed the object meanwhile.
+    CONFLICT = auto()
     # What was seen is too old to go on from: it has to be read anew.
     TOO_OLD = auto()
     REFUSED = auto()
@@ -153,6 +158,18 @@ class UserCluster:
                 return None
             raise
 
+    async def metadata(self, resource: Resource, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Return an object's metadata, or None if it does not exist; what it holds is not read. Raise UserError."""
+        request = Request("get", resource, namespace, name)
+        try:
+            with self._understood(request):
+                answer = await self._client.request("GET", _path(request), accept=METADATA)
+        except UserError as error:
+            if error.trouble is Trouble.NOT_FOUND:
+                return None
+            raise
+        return mapping(answer.get("metadata"))
+
     async def list(
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
     ) -> Sequence[Mapping[str, Any]]:
@@ -168,14 +185,30 @@ class UserCluster:
 
         An object of a list has no kind of its own: it gets the list's.
         """
+        async for page in self._pages(resource, namespace, _selectors(labels, fields), CHUNK, "application/json"):
+            yield page
+
+    async def each(
+        self, resource: Resource, namespace: str, *, labels: str = "", chunk: int = CHUNK, metadata: bool = False
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the objects that `list` returns one by one, of which no more than `chunk` are held; raise UserError.
+
+        With `metadata`, what the objects hold is not read.
+        """
+        accept = METADATA_LIST if metadata else "application/json"
+        async for page in self._pages(resource, namespace, _selectors(labels, ""), chunk, accept):
+            for item in page.items:
+                yield item
+
+    async def _pages(
+        self, resource: Resource, namespace: str, query: Sequence[tuple[str, str]], chunk: int, accept: str
+    ) -> AsyncIterator[Page]:
         request = Request("list", resource, namespace)
-        query, head = _selectors(labels, fields), {"apiVersion": resource.api_version, "kind": resource.kind}
-        token, size = "", PartSize(CHUNK)
+        head = {"apiVersion": resource.api_version, "kind": resource.kind}
+        token, size = "", PartSize(chunk)
         while True:
             with self._understood(request):
-                page = await read_page(
-                    self._client, _path(request), token, size, accept="application/json", query=query
-                )
+                page = await read_page(self._client, _path(request), token, size, accept=accept, query=query)
             yield Page([{**head, **item} for item in page.items], page.token, page.version)
             token = page.token
             if not token:
@@ -244,10 +277,15 @@ class UserCluster:
             return await self._client.request("PATCH", _path(request), query=query, body=body, content_type=MERGE)
         raise AssertionError("a request ends in an answer or an error")
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, orphan: bool = False) -> None:
-        """Delete an object, which may be gone already; `orphan` keeps what it owns. Raise UserError."""
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, orphan: bool = False, only: Mapping[str, str] = _NOTHING
+    ) -> None:
+        """Delete an object, which may be gone already; `orphan` keeps what it owns. Raise UserError.
+
+        `only`: uid and resourceVersion that it has to have; the API server refuses to delete another.
+        """
         request = Request("delete", resource, namespace, name)
-        body = {"propagationPolicy": "Orphan" if orphan else "Background"}
+        body = {"propagationPolicy": "Orphan" if orphan else "Background", "preconditions": dict(only)}
         with self._understood(request, unless_missing=True):
             await self._client.request("DELETE", _path(request), body=body)
 
@@ -321,6 +359,8 @@ def _meaning(error: ApiError, request: Request, url: str) -> UserError:
     if error.denied_by or error.status != 403:
         if error.not_found:
             return UserError(Trouble.NOT_FOUND, _missing(request), request)
+        if error.conflict:
+            return UserError(Trouble.CONFLICT, f"cannot {request}: somebody changed it meanwhile", request)
         return UserError(Trouble.REFUSED, f"cannot {request}: {translate(error).message}", request)
     return UserError(Trouble.NO_RIGHT, f"you have no right to {request}", request)
 

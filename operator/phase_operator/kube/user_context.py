@@ -3,18 +3,28 @@
 Rule: the kubeconfig is only read; a token that its provider renews is not written back.
 """
 
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubernetes.aio import client as aio
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
+from kubernetes.aio.config.incluster_config import InClusterConfigLoader
+from yaml import YAMLError
 
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.json_access import mapping, text
+from phase_operator.core.text import clean
 from phase_operator.kube.client import KubeconfigError, tuned_configuration
 
 _DEFAULT_NAMESPACE = "default"
+# Where a pod has the token and the CA of its ServiceAccount.
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_UNUSABLE = (ConfigException, OSError, ValueError, KeyError, TypeError, YAMLError)
+# The library logs a warning about a file that is not there; the error says it.
+logging.getLogger("kubernetes").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +39,24 @@ class UserContext:
 
 
 async def user_context(
-    kubeconfig: Path | None, context: str | None, proxies: Proxies, pod_namespace: str = _DEFAULT_NAMESPACE
+    kubeconfig: Path | None,
+    context: str | None,
+    proxies: Proxies,
+    pod_namespace: str = _DEFAULT_NAMESPACE,
+    *,
+    account: Path = _ACCOUNT,
 ) -> UserContext:
-    """Return the context of that name, else the current one, of `kubeconfig`, else of $KUBECONFIG or ~/.kube/config.
+    """Return the context of that name, else the current one, of `kubeconfig`, else of ~/.kube/config.
 
-    In a pod without any of these, it is that of the ServiceAccount and of `pod_namespace`. Raise KubeconfigError.
+    Like $KUBECONFIG, `kubeconfig` may be several paths with colons between them. In a pod without any of these, it is
+    that of the ServiceAccount and of `pod_namespace`. Raise KubeconfigError.
     """
     configuration = tuned_configuration()
     try:
         found = await _from_kubeconfig(kubeconfig, context, configuration)
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
-        if kubeconfig is not None or context is not None or not _in_pod(configuration):
-            raise KubeconfigError(f"cannot use the kubeconfig: {' '.join(str(error).split())}") from error
+    except _UNUSABLE as error:
+        if kubeconfig is not None or context is not None or not _in_pod(account, configuration):
+            raise KubeconfigError(_why(kubeconfig, error)) from error
         found = UserContext(configuration, pod_namespace, "")
     configuration.proxy = configuration.proxy or proxies.of_url(configuration.host)
     return found
@@ -60,10 +76,17 @@ async def _from_kubeconfig(
     return UserContext(configuration, namespace or _DEFAULT_NAMESPACE, text(current.get("name")))
 
 
-def _in_pod(configuration: aio.Configuration) -> bool:
+def _in_pod(account: Path, configuration: aio.Configuration) -> bool:
     """Fill the configuration with the pod's ServiceAccount; return False if there is none."""
     try:
-        aio_config.load_incluster_config(client_configuration=configuration)
-    except ConfigException:
+        InClusterConfigLoader(str(account / "token"), str(account / "ca.crt")).load_and_set(configuration)
+    except _UNUSABLE:
         return False
     return True
+
+
+def _why(kubeconfig: Path | None, error: Exception) -> str:
+    """Return why a kubeconfig cannot be used, as a sentence without its end."""
+    if kubeconfig is not None and not any(Path(each).exists() for each in str(kubeconfig).split(os.pathsep)):
+        return f"cannot use the kubeconfig: there is no file {kubeconfig}"
+    return f"cannot use the kubeconfig: {clean(' '.join(str(error).split()))}"

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import click
 import pytest
@@ -13,9 +15,11 @@ from phase_operator.settings import PREFIX, Settings
 
 BROKEN = (
     Lazy("good", "phase_operator.cli.commands.crds", "crds", "Works."),
-    Lazy("broken", "no.such.module", "command", "Does not."),
+    Lazy("broken", "no.such.module", "command", "Cannot be imported.", "Others"),
 )
 NAMES = [each.name for each in COMMANDS]
+# The packages that take time, and are of no use to a command that does not run the operator.
+HEAVY = ("kopf", "prometheus_client", "phase_operator.wiring", "phase_operator.handlers")
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +40,7 @@ def test_help_shows_every_command(flag: str) -> None:
     assert [name for name in NAMES if f"\n  {name} " not in result.stdout] == []
 
 
-@pytest.mark.parametrize("command", NAMES)
+@pytest.mark.parametrize("command", sorted(NAMES))
 def test_every_command_has_help(command: str) -> None:
     result = call(command, "-h")
 
@@ -121,3 +125,49 @@ def test_a_lazy_group_knows_its_commands_in_their_order() -> None:
 
     assert group.list_commands(context) == ["good", "broken"]
     assert group.get_command(context, "none") is None
+
+
+def test_help_says_a_line_of_each_command_and_imports_none() -> None:
+    result = CliRunner().invoke(LazyGroup("tool", lazies=BROKEN), ["--help"])
+
+    assert result.exit_code == 0
+    assert "Commands:\n  good  Works.\n" in result.stdout
+    assert "Others:\n  broken  Cannot be imported.\n" in result.stdout
+
+
+def test_the_line_in_the_help_does_not_contradict_the_command() -> None:
+    context = click.Context(cli)
+    for each in COMMANDS:
+        command = cli.get_command(context, each.name)
+        assert command is not None
+        assert command.name == each.name or each.attribute == "command"
+        assert each.about.endswith(".")
+        assert command.help
+
+
+def test_no_command_but_run_imports_the_operator() -> None:
+    imports = "[cli.get_command(click.Context(cli), each.name) for each in COMMANDS if each.name != 'run']"
+    told = f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    code = f"import click, sys; from phase_operator.cli import COMMANDS, cli; {imports}; {told}"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_ctrl_c_in_a_command_exits_130() -> None:
+    @click.command()
+    def waits() -> None:
+        raise KeyboardInterrupt
+
+    assert CliRunner().invoke(_only(waits), ["waits"]).exit_code == 130
+
+
+def _only(command: click.Command) -> LazyGroup:
+    """Return a group with one command, which is there already."""
+
+    class Group(LazyGroup):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            return command
+
+    return Group("tool", lazies=[])

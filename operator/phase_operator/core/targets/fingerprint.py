@@ -95,11 +95,16 @@ def _joined_by_name(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 def read_key_digests(text: str, digest_key: bytes) -> KeyDigests | None:
     """Parse the annotation; None if it has another format or was made with another key."""
-    key_id = _mark_of(digest_key)
+    found = recorded_digests(text)
+    return found if found is not None and found.key_id == _mark_of(digest_key) else None
+
+
+def recorded_digests(text: str) -> KeyDigests | None:
+    """Parse the annotation, whichever digest key it was made with: `key_id` tells which. None for another format."""
     marked = unpack(text[len(_BY_KEY) :]) or b""
-    if not marked.startswith(key_id):
+    key_id, raw = marked[:_MARK], marked[_MARK:]
+    if len(key_id) < _MARK:
         return None
-    raw = marked[_MARK:]
     if text.startswith(_WHOLE) and len(raw) == READ_SIZE:
         return KeyDigests(None, raw, key_id=key_id)
     if not text.startswith(_BY_KEY) or len(raw) % _ENTRY:

@@ -1,0 +1,144 @@
+"""`sync`: have resources read from Phase now, and tell which keys of their targets changed."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from phase_operator.api import names
+from phase_operator.cli.awaited import Ending, Verdict, synced
+from phase_operator.cli.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.key_changes import KeyState, key_changes, key_state
+from phase_operator.cli.options import ClusterOptions, cluster_options, timeout_option
+from phase_operator.cli.resources import check_several, chosen, resource_of, several_options
+from phase_operator.cli.standing import is_suspended, sync_answered
+from phase_operator.cli.terminal import Tone, say, shown, toned
+from phase_operator.cli.waiting import Awaited, Machine, all_of, verdicts
+from phase_operator.core.json_access import mapping, text
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.status.recorded import newest_version, newest_versions, recorded_refs
+from phase_operator.kube.user_cluster import CONFIG_MAPS, SECRETS, Trouble, UserCluster, UserError
+
+_KINDS = {Kind.SECRET: SECRETS, Kind.CONFIG_MAP: CONFIG_MAPS}
+_TONES = {Ending.DONE: Tone.GOOD, Ending.NOT_DONE: Tone.BAD, Ending.TIMED_OUT: Tone.BAD}
+# The keys of a target, by the target; None: the person may not read it.
+Keys = dict[TargetRef, KeyState | None]
+
+
+@click.command()
+@several_options
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it is done.")
+@timeout_option(60)
+@cluster_options(all_namespaces=True)
+def sync(
+    at: ClusterOptions, named: tuple[str, ...], selector: str, everything: bool, wait: bool, timeout: float
+) -> None:
+    """Have resources read from Phase now, or pushed to it, and tell by name which keys of their targets changed.
+
+    Exit code 1: one is not ready or suspended. 5: one was not done in time; the sync goes on.
+    """
+    check_several(named, selector, everything=everything or at.all_namespaces, all_namespaces=at.all_namespaces)
+    waited_for(_sync(at, named, selector, longest=timeout if wait else None))
+
+
+async def _sync(at: ClusterOptions, named: Sequence[str], selector: str, *, longest: float | None) -> None:
+    async with connected(at) as cluster:
+        found = await chosen(cluster, namespace_of(at, cluster), named, labels=selector)
+        if not found:
+            raise Failure("no resource matches")
+        active = [each for each in found if not is_suspended(each)]
+        for each in found:
+            if is_suspended(each):
+                _print(each, Ending.NOT_DONE if named else Ending.DONE, "suspended, so it is not read: see `resume`")
+        endings = [Ending.NOT_DONE] if named and len(active) < len(found) else []
+        endings += [ending async for ending in _ended(cluster, active, longest)]
+    _exit(endings)
+
+
+async def _ended(
+    cluster: UserCluster, resources: Sequence[Mapping[str, Any]], longest: float | None
+) -> AsyncIterator[Ending]:
+    """Ask for a read of each resource, and yield how each ended; without a longest wait nothing is waited for."""
+    value = f"kubectl-phase {secrets.token_hex(8)}"
+    before = [] if longest is None else await all_of(resources, lambda each: _keys(cluster, each))
+    asked = await all_of(resources, lambda each: ask(cluster, each, value))
+    if longest is None:
+        for each in resources:
+            _print(each, Ending.DONE, "asked for a read")
+        return
+    keys = {id(wanted): old for wanted, old in zip(asked, before, strict=True)}
+    async for wanted, found, verdict in verdicts(cluster, asked, longest, Machine(), say):
+        new = {} if found is None else await _keys(cluster, found)
+        _told(found or {"kind": wanted.resource.kind, "metadata": _place(wanted)}, verdict, keys[id(wanted)], new)
+        yield verdict.ending
+
+
+async def ask(cluster: UserCluster, resource: Mapping[str, Any], value: str) -> Awaited:
+    """Write the sync annotation of a resource, and return what to wait for."""
+    metadata, kind = mapping(resource.get("metadata")), resource_of(resource)
+    namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+    await cluster.patch(kind, namespace, name, {"metadata": {"annotations": {names.ANNOTATION_SYNC: value}}})
+    return Awaited(kind, namespace, name, synced(text(metadata.get("uid")), value, sync_answered(resource)))
+
+
+def _place(wanted: Awaited) -> dict[str, str]:
+    return {"namespace": wanted.namespace, "name": wanted.name}
+
+
+async def _keys(cluster: UserCluster, resource: Mapping[str, Any]) -> Keys:
+    """Return the keys of each target; what is versioned has those of its newest version."""
+    status = mapping(resource.get("status"))
+    versions = newest_versions(status)
+    targets = list(recorded_refs(status))
+    read = await asyncio.gather(*(_read(cluster, newest_version(each, versions)) for each in targets))
+    return dict(zip(targets, read, strict=True))
+
+
+async def _read(cluster: UserCluster, target: TargetRef) -> KeyState | None:
+    try:
+        return key_state(await cluster.metadata(_KINDS[target.kind], target.key.namespace, target.key.name))
+    except UserError as error:
+        if error.trouble is not Trouble.NO_RIGHT:
+            raise
+        return None
+
+
+def _told(resource: Mapping[str, Any], verdict: Verdict, before: Keys, after: Keys) -> None:
+    """Print how a resource ended, and which keys of its targets changed."""
+    said = [f"{target}: {change}" for target, change in sorted(_changes(before, after).items()) if change]
+    nothing = verdict.ending is Ending.DONE and not said
+    _print(resource, verdict.ending, f"{verdict.says}{'; no key changed' if nothing else ''}")
+    for each in said:
+        click.echo(f"  {each}")
+
+
+def _changes(before: Keys, after: Keys) -> dict[TargetRef, str]:
+    found: dict[TargetRef, str] = {}
+    for target in before | after:
+        old, new = before.get(target, KeyState()), after.get(target, KeyState())
+        if old is None or new is None:
+            found[target] = f"which keys changed needs the right to get {_KINDS[target.kind].plural}"
+        else:
+            found[target] = str(key_changes(old, new))
+    return found
+
+
+def _print(resource: Mapping[str, Any], ending: Ending, says: str) -> None:
+    metadata = mapping(resource.get("metadata"))
+    name = f"{text(resource.get('kind'))} {shown(metadata.get('namespace'))}/{shown(metadata.get('name'))}"
+    click.echo(f"{name}: {toned(says, _TONES[ending])}")
+
+
+def _exit(endings: Sequence[Ending]) -> None:
+    late = endings.count(Ending.TIMED_OUT)
+    if late:
+        raise Failure(
+            f"{late} of {len(endings)} did not answer in time; they still will, if an operator runs that serves them: "
+            "see `kubectl phase doctor`",
+            ExitCode.TIMED_OUT,
+        )
+    if Ending.NOT_DONE in endings:
+        raise click.exceptions.Exit(ExitCode.NO)
