@@ -6,6 +6,7 @@ Phase's cloud, to a host that the person names, or to one that the token's Secre
 """
 
 import asyncio
+import math
 import secrets
 import sys
 import time
@@ -128,6 +129,13 @@ class PhaseReader:
         self._pushes = PushClient(session, _LIMITS)
         self._accounts = AccountClient(session)
         self._memory = memory
+        self._certificates = session.certificates
+
+    @property
+    def certificate_ends(self) -> float | None:
+        """When the first certificate of the hosts that were asked ends, in seconds since 1970; None: none was shown."""
+        ends = self._certificates.soonest()
+        return None if math.isnan(ends) else ends
 
     def credential(self, token: SecretValue) -> Credential:
         """Parse a token; raise Waiting(TOKEN_INVALID)."""

@@ -31,9 +31,14 @@ class Tone(Enum):
     FAINT = "bright_black"
 
 
+def is_for_people() -> bool:
+    """Return whether a person reads the output on a terminal, and wants it made for the eye."""
+    return sys.stdout.isatty() and not wants_no_colour()
+
+
 def toned(text: str, tone: Tone | None) -> str:
     """Return a text in the colour of a tone, if people read it on a terminal."""
-    if tone is None or wants_no_colour() or not sys.stdout.isatty():
+    if tone is None or not is_for_people():
         return text
     return click.style(text, fg=tone.value)
 

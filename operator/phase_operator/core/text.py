@@ -29,6 +29,11 @@ def clean(text: str, longest: int = _LONGEST) -> str:
     return _TOKENS.sub("***", line)[:longest]
 
 
+def without_tokens(text: str) -> str:
+    """Return a text of any length and any lines, without anything that looks like a token."""
+    return _TOKENS.sub("***", text)
+
+
 def close(name: str, names: Iterable[str]) -> list[str]:
     """Return at most five names that are spelt alike or contain one another, sorted.
 

@@ -77,7 +77,11 @@ EVENTS = Resource("", "v1", "events", "Event")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
-_REVIEWS = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+_AUTHORIZATION = "authorization.k8s.io"
+_OWN_REVIEWS = Resource(_AUTHORIZATION, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+REVIEWS = Resource(_AUTHORIZATION, "v1", "subjectaccessreviews", "SubjectAccessReview")
 # The most bytes of a pod's answer that are read.
 _MOST_OF_A_POD = 1024 * 1024
 
@@ -100,6 +104,9 @@ class Request:
         object_name = f"/{self.name}" if self.name else ""
         where = f" in namespace {self.namespace}" if self.namespace else " in all namespaces"
         return f"{self.verb} {self.resource}{part}{object_name}{where}"
+
+
+_VERSION = Request("get", Resource("", "", "version", "Version"), "")
 
 
 class UserError(Exception):
@@ -179,7 +186,12 @@ class UserCluster:
         ]
 
     async def pages(
-        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
     ) -> AsyncIterator[Page]:
         """Yield the objects that `list` returns part by part, so that not all are held at once; raise UserError.
 
@@ -257,6 +269,12 @@ class UserCluster:
             return PodAnswer(status, body.decode(errors="replace"))
         raise AssertionError("a request ends in an answer or an error")
 
+    async def version(self) -> Mapping[str, Any]:
+        """Return what the API server says of its version; raise UserError."""
+        with self._understood(_VERSION):
+            return await self._client.request("GET", "/version")
+        raise AssertionError("a request ends in an answer or an error")
+
     async def create(
         self, resource: Resource, namespace: str, body: Mapping[str, Any], *, dry_run: bool = False
     ) -> dict[str, Any]:
@@ -291,20 +309,21 @@ class UserCluster:
 
     async def may(self, request: Request) -> bool:
         """Return whether the person has the right to this request; raise UserError."""
-        attributes = {
-            "verb": request.verb,
-            "group": request.resource.group,
-            "resource": request.resource.plural,
-            "namespace": request.namespace,
-            "name": request.name,
-            "subresource": request.subresource,
+        return await self._reviewed(_OWN_REVIEWS, {"resourceAttributes": _attributes(request)})
+
+    async def account_may(self, namespace: str, name: str, request: Request) -> bool:
+        """Return whether a ServiceAccount has the right to this request; raise UserError."""
+        accounts = "system:serviceaccounts"
+        spec = {
+            "user": f"system:serviceaccount:{namespace}:{name}",
+            "groups": [accounts, f"{accounts}:{namespace}", "system:authenticated"],
+            "resourceAttributes": _attributes(request),
         }
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": _REVIEWS.kind,
-            "spec": {"resourceAttributes": attributes},
-        }
-        review = await self.create(_REVIEWS, "", body)
+        return await self._reviewed(REVIEWS, spec)
+
+    async def _reviewed(self, reviews: Resource, spec: Mapping[str, Any]) -> bool:
+        body = {"apiVersion": f"{_AUTHORIZATION}/v1", "kind": reviews.kind, "spec": spec}
+        review = await self.create(reviews, "", body)
         return bool(mapping(review.get("status")).get("allowed"))
 
     @contextmanager
@@ -330,6 +349,17 @@ async def user_cluster(
         yield UserCluster(client, found.namespace, found.name)
     finally:
         await client.close()
+
+
+def _attributes(request: Request) -> dict[str, str]:
+    return {
+        "verb": request.verb,
+        "group": request.resource.group,
+        "resource": request.resource.plural,
+        "namespace": request.namespace,
+        "name": request.name,
+        "subresource": request.subresource,
+    }
 
 
 def _path(request: Request) -> str:

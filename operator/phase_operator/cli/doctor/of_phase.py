@@ -1,0 +1,124 @@
+"""What Phase says to a token: whether it answers, over which certificate, and how each app can be read.
+
+Phase tells neither how long a token lasts nor what is left of a quota: the first is known when it refuses the token,
+the second when it asks for a pause.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from phase_operator.api.reasons import CATALOGUE, Reason
+from phase_operator.cli.doctor.findings import Finding, Verdict, counted, shown
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.source.apps import TO_READ_ENCRYPTED
+from phase_operator.core.timestamps import timestamp
+
+PHASE, TLS, APPS, PROBE = "Phase", "TLS", "apps", "probe"
+MOST_APPS = 20
+_DAY = 86400.0
+_SOON = 14 * _DAY
+
+
+@dataclass(frozen=True, slots=True)
+class AppSeen:
+    """An app, and what the account may do with it."""
+
+    name: str
+    # None if Phase does not tell.
+    is_encrypted: bool | None
+    # How many environments the account sees; None if they were not listed.
+    environments: int | None = None
+    # Why they cannot be listed.
+    refusal: ExpectedError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What Phase answered to a token."""
+
+    host: str
+    # Whether the token can decrypt end-to-end encrypted apps.
+    has_keys: bool
+    # Why the apps cannot be listed.
+    refusal: ExpectedError | None = None
+    apps: Sequence[AppSeen] = ()
+    # How many apps were not looked into.
+    left_out: int = 0
+    # In seconds since 1970; None for plain HTTP, or if nothing answered.
+    certificate_ends: float | None = None
+
+
+def check_phase(seen: Seen, now: float) -> list[Finding]:
+    """Return whether Phase answers the token, and what to know of the account."""
+    if seen.refusal is not None and not _is_about_list(seen.refusal):
+        return [_refused(seen.host, seen.refusal), *_certificate(seen, now)]
+    findings = [_answers(seen), *_certificate(seen, now)]
+    return [*findings, *_apps(seen), *_probe(seen)]
+
+
+def _answers(seen: Seen) -> Finding:
+    if seen.refusal is not None:
+        cure = "Name apps by phaseAppId, or give the account's role the permission Apps: read."
+        return Finding(PHASE, Verdict.NOTE, f"{seen.host} takes the token, and does not list apps", cure)
+    quota = "it tells the quota only when that is used up, and no end of a token"
+    return Finding(PHASE, Verdict.OK, f"{seen.host} takes the token; {quota}")
+
+
+def _refused(host: str, error: ExpectedError) -> Finding:
+    verdict = Verdict.NOTE if error.reason is Reason.RATE_LIMITED else Verdict.BAD
+    return Finding(PHASE, verdict, f"{host}: {error.reason}: {error.message}", CATALOGUE[error.reason].cure)
+
+
+def _is_about_list(error: ExpectedError) -> bool:
+    return error.reason is Reason.ACCESS_DENIED and "phaseAppId" in error.message
+
+
+def _certificate(seen: Seen, now: float) -> Iterator[Finding]:
+    if seen.certificate_ends is None:
+        if seen.host.startswith("http:"):
+            cure = "Put TLS in front of Phase, and name it by https."
+            yield Finding(
+                TLS, Verdict.NOTE, f"{seen.host} is plain HTTP: who is on the way reads tokens and values", cure
+            )
+        return
+    left = seen.certificate_ends - now
+    ends = timestamp(seen.certificate_ends)
+    if left < _SOON:
+        cure = "Renew it; the operator refuses an expired certificate."
+        yield Finding(TLS, Verdict.NOTE, f"the certificate of {seen.host} ends in {left / _DAY:.0f} days, {ends}", cure)
+    else:
+        yield Finding(TLS, Verdict.OK, f"the certificate of {seen.host} is trusted, and ends {ends}")
+
+
+def _apps(seen: Seen) -> Iterator[Finding]:
+    if not seen.apps:
+        if seen.refusal is None:
+            cure = "Give the account access to apps and environments in Phase's Console."
+            yield Finding(APPS, Verdict.BAD, "the account sees no app", cure)
+        return
+    encrypted = [each.name for each in seen.apps if each.is_encrypted]
+    rest = f"; {counted(seen.left_out, 'app')} more not looked into" if seen.left_out else ""
+    open_ones = [each.name for each in seen.apps if each.is_encrypted is False]
+    kinds = (("server-side encryption", open_ones), ("end-to-end encryption", encrypted))
+    said = ", ".join(f"{words}: {shown(each)}" for words, each in kinds if each) or counted(len(seen.apps), "app")
+    if encrypted and not seen.has_keys:
+        cure = f"To read {shown(encrypted)}: {TO_READ_ENCRYPTED}."
+        yield Finding(APPS, Verdict.NOTE, f"{said}{rest}; the token has no keys to decrypt with", cure)
+    else:
+        yield Finding(APPS, Verdict.OK, f"{said}{rest}")
+
+
+def _probe(seen: Seen) -> Iterator[Finding]:
+    asked = [each for each in seen.apps if each.environments is not None or each.refusal is not None]
+    refused = [each for each in asked if each.refusal is not None]
+    if not asked:
+        return
+    if not refused:
+        yield Finding(
+            PROBE, Verdict.OK, f"{counted(sum(each.environments or 0 for each in asked), 'environment')} listed"
+        )
+        return
+    first = refused[0].refusal
+    cure = "Give the account's role the permission Environments: read; without it everything is read at every interval."
+    said = f"environments cannot be listed of {shown(each.name for each in refused)}: {first.message if first else ''}"
+    yield Finding(PROBE, Verdict.NOTE, said, cure)

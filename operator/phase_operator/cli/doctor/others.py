@@ -1,0 +1,141 @@
+"""Whether two operators work on one CRD: two of ours on the same namespaces, or Phase's official one beside ours."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.cli.doctor.deployed import OFFICIAL_LEASE, Operator
+from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
+from phase_operator.core.json_access import mapping, number, text
+from phase_operator.core.timestamps import moment_of
+
+NAME = "operators"
+# Seconds by which a renewal may seem late because two clocks differ.
+_SLACK = 10.0
+_STOP = "Let one operator work on a resource: scale the other Deployment to 0 and leave its CRDs (docs/migration.md)."
+_APART = (
+    "Give each its own namespaces with --namespace, or remove one; their digest keys differ, so each undoes the other."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A Lease by which replicas elect a leader."""
+
+    namespace: str
+    name: str
+    holder: str
+    duration: float
+    # In seconds since 1970; None if it was never renewed.
+    renewed: float | None
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def is_held(self, now: float) -> bool:
+        """Return whether somebody has renewed it lately."""
+        return bool(self.holder) and self.renewed is not None and now - self.renewed <= self.duration + _SLACK
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What shows that operators are at work."""
+
+    operators: Sequence[Operator]
+    # The Leases of our operators, and of the official one, in the whole cluster.
+    leases: Sequence[Lease]
+    # PhaseSecrets with the finalizer of the official operator, and targets that it wrote last, as namespace/name.
+    marked: Sequence[str]
+    rewritten: Sequence[str]
+    now: float
+    # Why not the whole cluster could be looked at, if so.
+    hidden: Sequence[Unread] = ()
+
+
+def lease_of(body: Mapping[str, Any]) -> Lease:
+    """Return what a Lease of the API server says."""
+    metadata, spec = mapping(body.get("metadata")), mapping(body.get("spec"))
+    return Lease(
+        namespace=text(metadata.get("namespace")),
+        name=text(metadata.get("name")),
+        holder=text(spec.get("holderIdentity")),
+        duration=float(number(spec.get("leaseDurationSeconds"))),
+        renewed=moment_of(spec.get("renewTime")),
+    )
+
+
+def check_others(found: Others, *, before: bool = False) -> Finding:
+    """Return whether only one operator works on each resource; `before` an installation, whether none does."""
+    if problems := [*_official(found), *_twice(found), *(_present(found) if before else ())]:
+        return Finding(NAME, Verdict.BAD, "; ".join(said for said, _ in problems), _cures(problems))
+    if found.hidden:
+        why = "; ".join(each.why for each in found.hidden)
+        return Finding(NAME, Verdict.UNKNOWN, f"whether others work in this cluster cannot be seen: {why}")
+    if notes := list(_notes(found)):
+        return Finding(NAME, Verdict.NOTE, "; ".join(said for said, _ in notes), _cures(notes))
+    ours = [each for each in _running(found) if not each.is_official]
+    said = f"{shown(ours)} alone works on the CRDs" if ours else "no other operator works on the CRDs"
+    if len(ours) > 1:
+        said = f"{counted(len(ours), 'operator')} work on different namespaces: {shown(ours)}"
+    return Finding(NAME, Verdict.OK, said)
+
+
+def _official(found: Others) -> Iterator[tuple[str, str]]:
+    operators = [each for each in _running(found) if each.is_official]
+    if operators:
+        yield f"Phase's official operator runs in {shown(operators)}", _STOP
+    elif held := [each for each in _held(found) if each.name == OFFICIAL_LEASE]:
+        yield f"Phase's official operator holds the Lease {shown(held)}", _STOP
+
+
+def _twice(found: Others) -> Iterator[tuple[str, str]]:
+    ours = [each for each in _running(found) if not each.is_official]
+    for one, other in combinations(ours, 2):
+        if (one.namespace, one.lease, one.elects) == (other.namespace, other.lease, True):
+            continue
+        both = set(one.namespaces) & set(other.namespaces)
+        if not one.namespaces or not other.namespaces or both:
+            where = shown(sorted(both)) if both else "the same namespaces"
+            yield f"{shown([one, other])} watch {where}", _APART
+            return
+
+
+def _present(found: Others) -> Iterator[tuple[str, str]]:
+    ours = [each for each in _running(found) if not each.is_official]
+    if any(not each.namespaces for each in ours):
+        yield f"{shown(ours)} watches all namespaces already", "Upgrade it in place, instead of a second installation."
+
+
+def _notes(found: Others) -> Iterator[tuple[str, str]]:
+    if found.marked:
+        said = f"{counted(len(found.marked), 'PhaseSecret')} with the official operator's finalizer"
+        yield (
+            f"{said} {names.LEGACY_FINALIZER}: {shown(found.marked)}",
+            "This operator takes it away when it sees the resource; one that stays is of an operator that still runs.",
+        )
+    if found.rewritten:
+        said = f"{counted(len(found.rewritten), 'target')} last written by a field manager of the official operator"
+        yield f"{said}: {shown(found.rewritten)}", "See that it is stopped; another program may use its names, too."
+    known = {(each.namespace, each.lease) for each in _running(found)}
+    strange = [
+        each for each in _held(found) if each.name != OFFICIAL_LEASE and (each.namespace, each.name) not in known
+    ]
+    if strange:
+        yield (
+            f"no Deployment is found for the Lease {shown(strange)}, which is held",
+            "An operator runs elsewhere, such as on a developer's machine. End it, if it is not meant to.",
+        )
+
+
+def _running(found: Others) -> list[Operator]:
+    return [each for each in found.operators if each.replicas]
+
+
+def _held(found: Others) -> list[Lease]:
+    return [each for each in found.leases if each.is_held(found.now)]
+
+
+def _cures(problems: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(dict.fromkeys(cure for _, cure in problems if cure))

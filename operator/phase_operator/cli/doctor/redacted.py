@@ -1,0 +1,221 @@
+"""Objects of a cluster without anything that may be a value of a secret, for a bundle that leaves the company.
+
+Rule: what is kept is named here, field by field; everything else is left out, since a value may stand wherever somebody
+can write: in labels, annotations, messages of Events, variables, texts of a template. Names stay as people gave them.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.api.crd import DEFINITIONS, structural
+from phase_operator.cli.doctor.deployed import PROXIES
+from phase_operator.core.json_access import at, mapping, mappings, only, text, texts
+from phase_operator.core.targets.ownership import OFFICIAL_MANAGERS
+from phase_operator.core.text import without_tokens
+from phase_operator.settings import PREFIX, Settings
+
+MASKED = "<masked>"
+_UNKNOWN = "<not known to this version>"
+# A text of a spec that may be longer than this is no name.
+_LONGEST_NAME = 2048
+_LONGEST = 4096
+_HOSTS = re.compile(r"[-\w.:,/*\[\]]{1,4096}", re.ASCII)
+_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+_FINALIZERS = frozenset(
+    {names.FINALIZER, names.FINALIZER_OUTSIDE, names.LEGACY_FINALIZER, "foregroundDeletion", "orphan"}
+)
+_IDENTITY = (
+    *("name", "namespace", "uid", "resourceVersion", "generation"),
+    *("creationTimestamp", "deletionTimestamp"),
+)
+_CONDITION = ("type", "status", "reason", "lastTransitionTime", "observedGeneration")
+_CONTAINER = ("name", "image", "ports", "resources", "imagePullPolicy")
+_CONTAINER_STATUS = ("name", "ready", "restartCount", "started", "image")
+_EVENT = ("type", "reason", "count", "firstTimestamp", "lastTimestamp", "eventTime", "reportingComponent")
+_ENDED = ("reason", "exitCode", "signal", "startedAt", "finishedAt")
+
+
+def resource(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one of our resources: its spec without texts of templates, and its status."""
+    schema = _schema(text(body.get("kind")))
+    parts = {
+        "spec": _kept(schema["spec"], body.get("spec"), is_written_by_people=True),
+        "status": _kept(schema["status"], body.get("status"), is_written_by_people=False),
+    }
+    return {**only(body, "apiVersion", "kind"), "metadata": metadata(body), **parts}
+
+
+def metadata(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what identifies an object, and of labels and annotations the names of ours alone."""
+    found = mapping(body.get("metadata"))
+    marks = [*texts(found.get("labels")), *texts(found.get("annotations"))]
+    ours = sorted(name for name in marks if name in _OUR_MARKS)
+    finalizers = [each if each in _FINALIZERS else MASKED for each in found.get("finalizers") or []]
+    extra = {"marks": ours, "finalizers": finalizers, "managers": _managers(found)}
+    return {**only(found, *_IDENTITY), **{name: each for name, each in extra.items() if each}}
+
+
+def deployment(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Deployment: its size, its containers, and what they are set to."""
+    spec = mapping(body.get("spec"))
+    pod = at(spec, ("template", "spec"))
+    kept = {
+        **only(spec, "replicas", "strategy", "paused", "minReadySeconds", "progressDeadlineSeconds"),
+        "serviceAccountName": pod.get("serviceAccountName"),
+        "terminationGracePeriodSeconds": pod.get("terminationGracePeriodSeconds"),
+        "containers": [_container(each) for each in mappings(pod.get("containers"))],
+    }
+    status = mapping(body.get("status"))
+    numbers = {name: each for name, each in status.items() if isinstance(each, int)}
+    return {"metadata": metadata(body), "spec": kept, "status": {**numbers, "conditions": _conditions(status)}}
+
+
+def pod(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pod: where it is, and how its containers do."""
+    spec, status = mapping(body.get("spec")), mapping(body.get("status"))
+    kept = {
+        **only(status, "phase", "reason", "startTime", "qosClass"),
+        "conditions": _conditions(status),
+        "containerStatuses": [_container_status(each) for each in mappings(status.get("containerStatuses"))],
+    }
+    containers = [_container(each) for each in mappings(spec.get("containers"))]
+    return {"metadata": metadata(body), "spec": {**only(spec, "nodeName"), "containers": containers}, "status": kept}
+
+
+def event(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an Event without its message, which anybody may have written."""
+    about = only(mapping(body.get("involvedObject")), "kind", "namespace", "name")
+    return {**only(body, *_EVENT), "involvedObject": about, "message": f"<{len(text(body.get('message')))} characters>"}
+
+
+def with_spec(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object of the operator's namespace that holds nothing but rules, such as a NetworkPolicy."""
+    return {"metadata": metadata(body), "spec": mapping(body.get("spec")), "status": mapping(body.get("status"))}
+
+
+def definition(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a CRD without its schema."""
+    versions = [only(each, "name", "served", "storage") for each in mappings(at(body, ("spec",)).get("versions"))]
+    return {"metadata": metadata(body), "versions": versions, "conditions": _conditions(mapping(body.get("status")))}
+
+
+def variable(name: str, value: str) -> str:
+    """Return a variable's value if it is a setting of ours or a proxy's address; a mask otherwise."""
+    if name.upper() in PROXIES:
+        return _without_password(value)
+    is_setting = name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() in Settings.model_fields
+    return without_tokens(value)[:_LONGEST] if is_setting else MASKED
+
+
+def arguments(given: Iterable[object]) -> list[str]:
+    """Return arguments that are our flags and commands with what follows them; a mask for any other."""
+    kept: list[str] = []
+    is_known = False
+    for word in map(str, given):
+        flag = word.partition("=")[0]
+        is_flag = word.startswith("-")
+        is_ours = flag.removeprefix("--").replace("-", "_") in Settings.model_fields
+        is_shown = is_ours if is_flag else is_known or word == "run"
+        kept.append(without_tokens(word)[:_LONGEST] if is_shown else MASKED)
+        is_known = is_flag and is_ours and "=" not in word
+    return kept
+
+
+def _container(container: Mapping[str, Any]) -> dict[str, Any]:
+    env = [_variable(each) for each in mappings(container.get("env"))]
+    words = {field: arguments(container.get(field) or []) for field in ("command", "args") if container.get(field)}
+    return {**only(container, *_CONTAINER), **words, "env": env, "envFrom": len(container.get("envFrom") or [])}
+
+
+def _variable(found: Mapping[str, Any]) -> dict[str, Any]:
+    name = text(found.get("name"))
+    if "valueFrom" in found:
+        return {"name": name, "valueFrom": sorted(mapping(found.get("valueFrom")))}
+    return {"name": name, "value": variable(name, text(found.get("value")))}
+
+
+def _container_status(status: Mapping[str, Any]) -> dict[str, Any]:
+    states = {
+        f"{field}.{state}": only(mapping(each), *_ENDED)
+        for field in ("state", "lastState")
+        for state, each in mapping(status.get(field)).items()
+    }
+    return {**only(status, *_CONTAINER_STATUS), **states}
+
+
+def _conditions(status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [only(each, *_CONDITION) for each in mappings(status.get("conditions"))]
+
+
+def _managers(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return who wrote an object, by names that are known; anybody may call himself anything."""
+    managers = mappings(found.get("managedFields"))
+    return [
+        {**only(each, "operation", "subresource", "time"), "manager": _manager(text(each.get("manager")))}
+        for each in managers
+    ]
+
+
+def _manager(name: str) -> str:
+    return (
+        name
+        if name in _MANAGERS
+        else names.MERGE_MANAGER_PREFIX + MASKED
+        if name.startswith(names.MERGE_MANAGER_PREFIX)
+        else MASKED
+    )
+
+
+def _without_password(address: str) -> str:
+    """Return the addresses of a proxy, or those that need none, without what stands before an `@`."""
+    scheme, _, rest = address.rpartition("://")
+    # A password may contain anything, a slash too, so what counts is the last sign.
+    hosts = rest.rpartition("@")[2].rstrip("/")
+    if not _HOSTS.fullmatch(hosts) or (scheme and scheme not in _SCHEMES):
+        return MASKED
+    return f"{scheme}://{hosts}" if scheme else hosts
+
+
+@cache
+def _schema(kind: str) -> Mapping[str, Mapping[str, Any]]:
+    for each in DEFINITIONS:
+        if each.kind == kind:
+            properties = structural(each.model)["properties"]
+            return {"spec": properties["spec"], "status": properties["status"]}
+    return {"spec": {}, "status": {}}
+
+
+def _kept(schema: Mapping[str, Any], value: object, *, is_written_by_people: bool) -> object:
+    """Return what a schema knows of a value; in what people write, texts that are no names are masked."""
+
+    def part(of: object, each: object) -> object:
+        return _kept(mapping(of), each, is_written_by_people=is_written_by_people)
+
+    if isinstance(value, dict):
+        if child := mapping(schema.get("additionalProperties")):
+            is_masked = is_written_by_people and child.get("type") == "string"
+            return {without_tokens(key): _size(each) if is_masked else part(child, each) for key, each in value.items()}
+        known = mapping(schema.get("properties"))
+        return {key: part(known[key], each) if key in known else _UNKNOWN for key, each in value.items()}
+    if isinstance(value, list):
+        return [part(schema.get("items"), each) for each in value]
+    if not isinstance(value, str):
+        return value
+    is_name = len(value) <= _LONGEST_NAME and schema.get("maxLength", 0) <= _LONGEST_NAME
+    return without_tokens(value)[:_LONGEST] if is_name or not is_written_by_people else _size(value)
+
+
+def _size(value: object) -> str:
+    return f"<{len(str(value))} characters>"
+
+
+_OUR_MARKS = frozenset(
+    each for word, each in vars(names).items() if word.startswith(("LABEL_", "ANNOTATION_")) and "/" in str(each)
+)
+_MANAGERS = OFFICIAL_MANAGERS | {
+    *(names.FIELD_MANAGER, "kubectl", "kubectl-client-side-apply", "kubectl-phase", "helm", "argocd-controller"),
+    *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"),
+}

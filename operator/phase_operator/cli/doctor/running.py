@@ -1,0 +1,199 @@
+"""Whether the operator runs: its pods, its leader, and what the leader says of itself.
+
+Rule: the operator's namespace is trusted to name its objects, not to be kind to a terminal: every text is made safe.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phase_operator import __version__
+from phase_operator.cli.doctor.deployed import Operator, tag_of
+from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
+from phase_operator.cli.doctor.others import Lease
+from phase_operator.cli.leader import pod_of as holder_of
+from phase_operator.core.json_access import at, mapping, mappings, number, text
+from phase_operator.core.text import clean
+
+PODS, LEADER, READY = "pods", "leader", "readyz"
+_MANY_RESTARTS = 3
+_KILLED = "OOMKilled"
+_OK = 200
+_CURES = {
+    "ImagePullBackOff": "Correct the image's name, or give the namespace the registry's imagePullSecrets.",
+    "ErrImagePull": "Correct the image's name, or give the namespace the registry's imagePullSecrets.",
+    "CrashLoopBackOff": "Read why it ends: kubectl -n {namespace} logs {pod} --previous",
+    _KILLED: "Raise the memory limit of the Deployment, or select less of Phase (docs/operating/figures.md).",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of the operator."""
+
+    namespace: str
+    name: str
+    is_ready: bool
+    restarts: int
+    image: str
+    # Why it is not ready, and why it ended last, in one word; "" if that is not known.
+    waits_for: str
+    ended_by: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a pod answers at /readyz."""
+
+    status: int
+    lines: tuple[str, ...]
+
+
+def pod_of(body: Mapping[str, Any]) -> Pod:
+    """Return what the API server knows of a pod."""
+    metadata, status = mapping(body.get("metadata")), mapping(body.get("status"))
+    conditions = {text(each.get("type")): each for each in mappings(status.get("conditions"))}
+    containers = list(mappings(status.get("containerStatuses")))
+    waiting = (text(at(each, ("state", "waiting")).get("reason")) for each in containers)
+    ended = (
+        text(at(each, (state, "terminated")).get("reason")) for each in containers for state in ("lastState", "state")
+    )
+    images = (text(each.get("image")) for each in mappings(at(body, ("spec",)).get("containers")))
+    unscheduled = text(conditions.get("PodScheduled", {}).get("reason"))
+    return Pod(
+        namespace=text(metadata.get("namespace")),
+        name=text(metadata.get("name")),
+        is_ready=conditions.get("Ready", {}).get("status") == "True",
+        restarts=max((number(each.get("restartCount")) for each in containers), default=0),
+        image=next(images, ""),
+        waits_for=next(filter(None, waiting), "") or unscheduled,
+        ended_by=next(filter(None, ended), ""),
+        body=body,
+    )
+
+
+def check_pods(operator: Operator, pods: Sequence[Pod] | Unread) -> Finding:
+    """Return whether all pods are there and ready, and of one version."""
+    if isinstance(pods, Unread):
+        return pods.finding(PODS)
+    if problem := _not_running(operator, pods):
+        return problem
+    restarting = [each for each in pods if each.restarts >= _MANY_RESTARTS]
+    if restarting:
+        said = ", ".join(f"{clean(each.name)} {each.restarts} times{_last_end(each)}" for each in restarting[:3])
+        return Finding(PODS, Verdict.NOTE, f"pods were restarted: {said}", _cure(restarting[0], restarting[0].ended_by))
+    versions = sorted({tag_of(each.image) or each.image for each in pods})
+    if len(versions) > 1:
+        cure = (
+            f"Wait for the roll-out: kubectl -n {operator.namespace} rollout status deployment/{clean(operator.name)}"
+        )
+        return Finding(PODS, Verdict.NOTE, f"pods run different versions: {shown(versions)}", cure)
+    ready = f"{counted(len(pods), 'pod')} of {clean(str(operator))} ready"
+    if versions == [__version__]:
+        return Finding(PODS, Verdict.OK, f"{ready}, version {__version__}")
+    cure = "Use the command line of the operator's version, or upgrade the operator and its CRDs."
+    return Finding(
+        PODS, Verdict.NOTE, f"{ready}, with image tag {shown(versions)}; this program is {__version__}", cure
+    )
+
+
+def check_leader(operator: Operator, lease: Lease | Unread | None, pods: Sequence[Pod] | Unread, now: float) -> Finding:
+    """Return whether somebody leads, and whether it is one of the pods."""
+    if not operator.elects:
+        return _without_election(operator)
+    if isinstance(lease, Unread):
+        return lease.finding(LEADER)
+    place = f"{operator.namespace}/{operator.lease}"
+    if lease is None or not lease.holder:
+        said = f"nobody holds the Lease {clean(place)}"
+        return Finding(LEADER, Verdict.BAD, said, "No replica works. Look at the pods, and at their rights on Leases.")
+    holder = clean(holder_of(lease.holder) or lease.holder)
+    if not lease.is_held(now):
+        age = "never" if lease.renewed is None else f"{now - lease.renewed:.0f} s ago"
+        said = f"{holder} holds the Lease {clean(place)}, and renewed it last {age}"
+        cure = "No replica works, or none reaches the API server. Read the pods' logs for `lease not known`."
+        return Finding(LEADER, Verdict.BAD, said, cure)
+    if isinstance(pods, Unread) or any(_is_of(lease, each) for each in pods):
+        return Finding(LEADER, Verdict.OK, f"{holder} leads by the Lease {clean(place)}")
+    said = f"{holder} leads, and is no pod of {clean(str(operator))}"
+    return Finding(
+        LEADER, Verdict.NOTE, said, "An operator runs elsewhere, or this pod has just gone: look again in a minute."
+    )
+
+
+def leader_of(lease: Lease | Unread | None, pods: Sequence[Pod] | Unread) -> Pod | None:
+    """Return the pod that holds the Lease; the only one if there is no election."""
+    if isinstance(pods, Unread):
+        return None
+    if lease is None and len(pods) == 1:
+        return pods[0]
+    return next((each for each in pods if isinstance(lease, Lease) and _is_of(lease, each)), None)
+
+
+def check_ready(answers: Mapping[str, Answer | Unread]) -> Finding:
+    """Return what the pods say of themselves at /readyz."""
+    unread = [each for each in answers.values() if isinstance(each, Unread)]
+    heard = {name: each for name, each in answers.items() if isinstance(each, Answer)}
+    if not heard:
+        return unread[0].finding(READY) if unread else Finding(READY, Verdict.UNKNOWN, "no pod could be asked")
+    unready = {name: each for name, each in heard.items() if each.status != _OK}
+    if unready:
+        said = "; ".join(f"{clean(name)}: {shown(each.lines) or each.status}" for name, each in unready.items())
+        return Finding(
+            READY, Verdict.BAD, said, "The words after the pod's name say what it waits for; its log has more."
+        )
+    notes = [line for each in heard.values() for line in each.lines if line != "ok"]
+    if notes:
+        return Finding(
+            READY,
+            Verdict.NOTE,
+            shown(dict.fromkeys(notes)),
+            "Grant or create what it names; nothing has to be restarted.",
+        )
+    return Finding(READY, Verdict.OK, f"{counted(len(heard), 'pod')} answered ok")
+
+
+def _not_running(operator: Operator, pods: Sequence[Pod]) -> Finding | None:
+    if not operator.replicas:
+        cure = f"kubectl -n {operator.namespace} scale deployment/{clean(operator.name)} --replicas=2"
+        return Finding(PODS, Verdict.BAD, f"{clean(str(operator))} is scaled to 0", cure)
+    if not pods:
+        cure = f"kubectl -n {operator.namespace} describe replicaset -l app.kubernetes.io/name=phase-operator"
+        return Finding(PODS, Verdict.BAD, f"{clean(str(operator))} has no pod", cure)
+    unready = [each for each in pods if not each.is_ready]
+    if not unready:
+        return None
+    said = ", ".join(
+        f"{clean(each.name)}{f' ({clean(each.waits_for)})' if each.waits_for else ''}" for each in unready[:3]
+    )
+    verdict = Verdict.BAD if len(unready) == len(pods) else Verdict.NOTE
+    return Finding(PODS, verdict, f"{len(unready)} of {counted(len(pods), 'pod')} not ready: {said}", _cure(unready[0]))
+
+
+def _cure(pod: Pod, why: str = "") -> str:
+    known = _CURES.get(why) or _CURES.get(pod.ended_by if pod.ended_by == _KILLED else pod.waits_for)
+    template = known or "kubectl -n {namespace} describe pod {pod}"
+    return template.format(namespace=clean(pod.namespace), pod=clean(pod.name))
+
+
+def _last_end(pod: Pod) -> str:
+    return f" (last by {clean(pod.ended_by)})" if pod.ended_by else ""
+
+
+def _without_election(operator: Operator) -> Finding:
+    if operator.replicas > 1:
+        replicas = counted(operator.replicas, "replica")
+        said = f"{replicas} of {clean(str(operator))} work against each other: election is off"
+        return Finding(LEADER, Verdict.BAD, said, "Turn --leader-elect on, or run one replica.")
+    return Finding(LEADER, Verdict.OK, "one replica works without an election")
+
+
+def _is_of(lease: Lease, pod: Pod) -> bool:
+    """Return whether a pod holds a Lease: its host name, which is cut to 63 characters, and some digits identify it."""
+    return holder_of(lease.holder) == pod.name[:63]
+
+
+def lines_of(answer: str) -> Iterator[str]:
+    """Yield the lines of an answer that say something, each made safe for display."""
+    yield from (clean(line) for line in answer.splitlines()[:50] if line.strip())
