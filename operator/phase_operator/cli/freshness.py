@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from phase_operator.cli.leader import NoLeaderError, OperatorOptions, leader
 from phase_operator.core.json_access import mapping, parsed
+from phase_operator.core.text import clean
 from phase_operator.kube.user_cluster import PodAnswer, Trouble, UserCluster, UserError
 
 _PATH = "/debug/sources"
@@ -59,7 +60,7 @@ class Freshness:
         except NoLeaderError as error:
             self.problem = str(error)
         except UserError as error:
-            self.problem = _missing(error, at)
+            self.problem = _missing(error, at, self._pod)
         else:
             self.problem = _refusal(answer, self._pod)
             return ages_in(parsed(answer.text), batch) if self.problem is None else {}
@@ -93,14 +94,16 @@ def _refusal(answer: PodAnswer, pod: str) -> str | None:
         case 200:
             return None
         case status if status == _NO_SUCH_PATH:
-            return f"the operator in pod {pod} is older than this command, and does not tell it"
+            return f"the operator in pod {clean(pod)} is older than this command, and does not tell it"
         case status if status == _NO_LEADER:
-            return f"the operator in pod {pod} does not lead any more: try again"
+            return f"the operator in pod {clean(pod)} does not lead any more: try again"
         case status:
-            return f"the operator in pod {pod} answers {status}"
+            return f"the operator in pod {clean(pod)} answers {status}"
 
 
-def _missing(error: UserError, at: OperatorOptions) -> str:
+def _missing(error: UserError, at: OperatorOptions, pod: str | None) -> str:
+    if error.trouble is Trouble.NOT_FOUND and pod is not None:
+        return f"the pod {clean(pod)}, which holds the operator's Lease, is not in namespace {at.namespace}"
     if error.trouble is Trouble.NOT_FOUND:
         return f"no operator is found by the Lease {at.namespace}/{at.lease}; --operator-namespace says where it is"
     if error.trouble is Trouble.NO_RIGHT:

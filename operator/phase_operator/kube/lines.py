@@ -9,9 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, Self
 
 import aiohttp
+from aiohttp.http_exceptions import LineTooLong
 
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.raw_json import NO_JSON, JsonReader
+
+# What readers raise for a line that is longer than they hold.
+TOO_LONG = (ValueError, LineTooLong)
 
 
 class LineReader(Protocol):
@@ -150,7 +154,7 @@ class Watch:
             raise StopAsyncIteration
         try:
             line = await self._lines.readline()
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, *TOO_LONG) as error:
             raise ApiError(0, type(error).__name__, "") from error
         if not line:
             raise StopAsyncIteration

@@ -20,7 +20,7 @@ from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.json_access import mapping, number
 from phase_operator.kube.client import MERGE, METADATA, METADATA_LIST, KubeClient, KubeconfigError
 from phase_operator.kube.errors import ApiError, from_answer, translate
-from phase_operator.kube.lines import LineReader
+from phase_operator.kube.lines import TOO_LONG, LineReader
 from phase_operator.kube.listing import CHUNK, Page, read_page
 from phase_operator.kube.part_size import PartSize
 from phase_operator.kube.paths import object_path
@@ -375,7 +375,7 @@ def _selectors(labels: str, fields: str) -> list[tuple[str, str]]:
 async def _line(reader: LineReader) -> bytes:
     try:
         return await reader.readline()
-    except ValueError as error:
+    except TOO_LONG as error:
         raise ApiError(0, "a line that is too long", "") from error
 
 

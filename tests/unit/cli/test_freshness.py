@@ -59,7 +59,7 @@ async def test_nobody_is_asked_about_nothing() -> None:
         (PodAnswer(503, "this replica does not lead"), "does not lead any more"),
         (PodAnswer(500, "\x1b[2J"), "answers 500"),
         (UserError(Trouble.NO_RIGHT, "you have no right to it", Request("get", LEASES, "ops")), "no right"),
-        (UserError(Trouble.NOT_FOUND, "there is no Pod"), "--operator-namespace"),
+        (UserError(Trouble.NOT_FOUND, "there is no Pod"), "pod pod-1, which holds"),
         (UserError(Trouble.UNREACHABLE, "it does not answer"), "does not answer"),
     ],
 )
@@ -72,6 +72,17 @@ async def test_a_failure_is_a_sentence_and_is_not_repeated(answer: PodAnswer | U
     assert says in (asking.problem or "")
     assert (asking.problem or "").isprintable()
     assert len(cluster.asked) == 1
+
+
+async def test_an_operator_in_another_namespace_is_looked_for_by_an_option() -> None:
+    class Elsewhere(FakeCluster):
+        async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+            raise UserError(Trouble.NOT_FOUND, "there is no Lease")
+
+    asking = freshness(Elsewhere())
+
+    assert await asking.ages([SHOP]) == {}
+    assert "--operator-namespace" in (asking.problem or "")
 
 
 async def test_a_lease_that_nobody_holds_is_no_operator() -> None:

@@ -108,9 +108,11 @@ class _Reader:
     def _explained(self, error: NoLeaderError | UserError) -> Exception:
         if isinstance(error, NoLeaderError):
             return Failure(str(error))
+        at = self.operator
+        if error.trouble is Trouble.NOT_FOUND:
+            return Failure(f"{error.message}; --operator-namespace says where the operator is")
         if error.trouble is not Trouble.NO_RIGHT:
             return error
-        at = self.operator
         needed = roles_for(
             [Request("get", LEASES, at.namespace), Request("get", PODS, at.namespace, subresource="log")]
         )
