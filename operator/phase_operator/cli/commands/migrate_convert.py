@@ -1,0 +1,79 @@
+"""`kubectl phase migrate convert`: PhaseSecrets out of the resources of another operator."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from phase_operator.cli.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.migrating.converters import KINDS, Conversions, Other
+from phase_operator.cli.migrating.converters import convert as converted
+from phase_operator.cli.migrating.draft import Named
+from phase_operator.cli.migrating.official import Version
+from phase_operator.cli.moving import bodies, of_kinds
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, files_option, output_option
+from phase_operator.cli.terminal import say
+
+
+@click.command(context_settings=HELP)
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice([each.value for each in (*Other, *Version)]),
+    required=True,
+    help="Whose resources they are.",
+)
+@files_option()
+@cluster_options(all_namespaces=True)
+@click.option("--app", default="", metavar="NAME", help="App of Phase, by name or id.")
+@click.option("--env", "environment", default="", metavar="NAME", help="Environment of the app.")
+@click.option("--token-secret", default="", metavar="NAME", help="Secret with the token of Phase.")
+@output_option("yaml", "json")
+def convert(
+    source: str,
+    files: tuple[str, ...],
+    at: ClusterOptions,
+    app: str,
+    environment: str,
+    token_secret: str,
+    output: str,
+) -> int:
+    """Print a PhaseSecret for each resource; what cannot be said is a comment.
+
+    A document with an open question is suspended. Exit with 1 if there is one.
+    """
+    if source in list(Version):
+        raise Failure(f"resources of {source} work as they are: see `migrate check --from {source}`", ExitCode.USAGE)
+    other = Other(source)
+    found = bodies(files) if files else waited_for(_listed(other, at))
+    conversions = converted(found, other, Named(app, environment, token_secret), at.namespace or "")
+    _print(conversions, output)
+    for kind, count in conversions.left_out.items():
+        say(f"left out: {count} of kind {kind}")
+    if not conversions.made:
+        raise Failure(f"there is no {' or '.join(_kinds(other))} to convert")
+    return ExitCode.OK if all(each.is_ready for each in conversions.made) else ExitCode.NO
+
+
+def _kinds(other: Other) -> Sequence[str]:
+    return [each.kind for each in KINDS[other] if each.is_converted]
+
+
+async def _listed(other: Other, at: ClusterOptions) -> list[Mapping[str, Any]]:
+    async with connected(at) as cluster:
+        return await of_kinds(cluster, namespace_of(at, cluster), KINDS[other])
+
+
+def _print(conversions: Conversions, output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps([each.as_json() for each in conversions.made], indent=2))
+        return
+    for number, each in enumerate(conversions.made):
+        if number:
+            click.echo("---")
+        click.echo(each.as_yaml(), nl=False)
+    opens = sum(not each.is_ready for each in conversions.made)
+    if opens:
+        say(f"{opens} of {len(conversions.made)} are not ready to apply: see TODO in each")
