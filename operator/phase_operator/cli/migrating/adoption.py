@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy, ManagedSecretReference
+from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference
 from phase_operator.cli.migrating.candidates import Candidate
 from phase_operator.core.content.keys import target_key
 from phase_operator.core.json_access import at, mapping, mappings, text, texts
@@ -51,10 +51,9 @@ class Step:
     why: str = ""
     made_by: str = ""
     keys: tuple[str, ...] = ()
-    # Keys that are taken out with the next write, as far as the status shows.
+    # Keys that are taken out with the next write, as far as the status names them, and how many there are at least.
     taken_out: tuple[str, ...] = ()
-    # Whether a status shows it at all.
-    is_known: bool = False
+    least_out: int = 0
     resource_version: str = ""
 
     @property
@@ -69,7 +68,8 @@ class Step:
             keys, out = "-", "-"
         else:
             keys = str(len(self.keys))
-            out = clean_listing(self.taken_out) or ("none" if self.is_known else "not known")
+            more = f"at least {self.least_out}" if self.least_out > len(self.taken_out) else ""
+            out = ", ".join(filter(None, (clean_listing(self.taken_out), more))) or "not known"
         cells = (str(self.secret), str(self.owner), self.made_by or "-", keys, out)
         return [clean(each) for each in (*cells, self.why or "-")]
 
@@ -82,7 +82,7 @@ class Step:
             "why": clean(self.why),
             "madeBy": clean(self.made_by),
             "keys": len(self.keys),
-            "takenOut": [clean(each) for each in self.taken_out] if self.is_known else None,
+            "takenOut": {"named": [clean(each) for each in self.taken_out], "atLeast": self.least_out},
         }
 
 
@@ -136,7 +136,7 @@ def _step(
         return Step(ref.key, candidate.key, Verdict.MISSING, "the operator makes it")
     observed = observe(metadata)
     verdict, why = _verdict(candidate.key, target, metadata, observed, rivals, forced=force.over(ref.key))
-    known, out = _taken_out(candidate, ref, target, observed)
+    named, least = _taken_out(candidate, ref, target, observed)
     return Step(
         ref.key,
         candidate.key,
@@ -144,8 +144,8 @@ def _step(
         why,
         _maker(observed),
         observed.foreign_keys,
-        out,
-        known,
+        named,
+        least,
         observed.resource_version,
     )
 
@@ -196,20 +196,24 @@ def _maker(observed: Observed) -> str:
 
 def _taken_out(
     candidate: Candidate, ref: TargetRef, target: ManagedSecretReference, observed: Observed
-) -> tuple[bool, tuple[str, ...]]:
-    """Return whether the status shows which of a Secret's keys its target leaves out, and these keys."""
+) -> tuple[tuple[str, ...], int]:
+    """Return which of a Secret's keys its target leaves out, and how many keys go at least, as the status shows it.
+
+    The status has no names of the entries that are selected: a key that Phase does not have is counted, not named.
+    """
     status = mapping(candidate.body.get("status"))
-    reported = [each for each in mappings(status.get("targets")) if _is_of(each, ref)]
-    if not reported or not at(status, ("source",)):
-        return False, ()
+    reported = next((each for each in mappings(status.get("targets")) if _is_of(each, ref)), {})
     left = {
         target_key(key, target.name_transformer, target.processors.get(key), target.prefix or "")
-        for each in mappings(reported[0].get("leftOut"))
-        if text(each.get("why")) in list(LeftOutWhy) and isinstance(each.get("keys"), list)
+        for each in mappings(reported.get("leftOut"))
+        if isinstance(each.get("keys"), list)
         for key in each["keys"]
         if isinstance(key, str)
     }
-    return True, tuple(sorted(left.intersection(observed.foreign_keys)))
+    named = left.intersection(observed.foreign_keys)
+    selected = at(status, ("source",)).get("entries")
+    least = len(observed.foreign_keys) - selected if isinstance(selected, int) else 0
+    return tuple(sorted(named)), max(least, len(named))
 
 
 def _is_of(target: Mapping[str, Any], ref: TargetRef) -> bool:

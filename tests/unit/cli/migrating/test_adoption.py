@@ -98,20 +98,26 @@ def test_keys_that_the_status_leaves_out_are_taken_out() -> None:
 
     made = step(metadata("dbHost", "other"), status=status, managedSecretReferences=targets)
 
-    assert (made.is_known, made.taken_out) == (True, ("dbHost",))
+    assert (made.taken_out, made.least_out) == (("dbHost",), 1)
     assert made.row()[4] == '"dbHost"'
 
 
 def test_without_a_status_it_is_not_known_what_is_taken_out() -> None:
     assert step(metadata("A")).row()[4] == "not known"
-    assert step(metadata("A")).as_json()["takenOut"] is None
+    assert step(metadata("A")).as_json()["takenOut"] == {"named": [], "atLeast": 0}
+
+
+def test_more_keys_than_entries_are_counted() -> None:
+    made = step(metadata("A", "B", "C"), status={"source": {"entries": 1}})
+
+    assert (made.taken_out, made.least_out, made.row()[4]) == ((), 2, "at least 2")
 
 
 @pytest.mark.parametrize(
     "status", [{"targets": "x"}, {"source": {"a": 1}, "targets": [{"kind": 1}]}, {"source": [], "targets": [None]}]
 )
 def test_a_status_that_is_nonsense_shows_nothing(status: dict[str, Any]) -> None:
-    assert step(metadata("A"), status=status).is_known is False
+    assert step(metadata("A"), status=status).row()[4] == "not known"
 
 
 def test_named_secrets_are_the_only_ones() -> None:
