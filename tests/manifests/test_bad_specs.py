@@ -15,8 +15,10 @@ from manifests.objects import CRD_FILE
 from manifests.specs import phase_secret
 from phase_dev.cluster import ControlPlane
 from phase_operator.api.reasons import CATALOGUE
+from phase_operator.cli.linting.resource import findings
 from phase_operator.core.errors import ExpectedError
 from support.builders import config_entry, entry
+from support.cli_files import document
 from support.dry_run import PHASE_SECRETS, judged
 from support.evaluating import evaluate
 from support.mutants import Mutant, blames, mutants
@@ -43,17 +45,36 @@ def answers(control_plane: ControlPlane) -> dict[str, httpx.Response]:
     kubectl = control_plane.kubectl
     kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD_FILE)
     kubectl("wait", "--for=condition=Established", "crd/phasesecrets.secrets.phase.dev", "--timeout=30s")
-    # Without the fields that the smallest PhaseSecret would add.
-    bare: dict[str, Any] = {"managedSecretReferences": ..., "phaseApp": ...}
-    return judged(
-        control_plane, PHASE_SECRETS, {each.what: phase_secret(**bare | each.spec) for each in every_mutant()}
-    )
+    return judged(control_plane, PHASE_SECRETS, {each.what: of_spec(each) for each in every_mutant()})
 
 
 def test_each_bad_spec_is_refused_with_its_field_or_gets_a_reason(answers: Mapping[str, httpx.Response]) -> None:
     wrong = {mutant.what: why for mutant in every_mutant() if (why := complaint(mutant, answers[mutant.what]))}
 
     assert not wrong, "\n".join(f"{what}: {why}" for what, why in wrong.items())
+
+
+def test_lint_says_what_the_api_server_says(answers: Mapping[str, httpx.Response]) -> None:
+    wrong = {each.what: why for each in every_mutant() if (why := difference(each, answers[each.what]))}
+
+    assert not wrong, "\n".join(f"{what}: {why}" for what, why in wrong.items())
+
+
+def difference(mutant: Mutant, answer: httpx.Response) -> str:
+    """Return where lint and the API server differ: in the verdict, or in the fields that they blame; or ""."""
+    errors = findings(document(of_spec(mutant)), schema_only=True)
+    if answer.is_error != bool(errors):
+        return f"{answer.status_code} {answer.text}; lint: {errors}"
+    told = {each["field"] for each in (answer.json().get("details") or {}).get("causes") or [] if each.get("field")}
+    told -= {"<nil>"}  # that some rules were not evaluated
+    found = {each.field for each in errors}
+    return "" if told <= found else f"{sorted(told - found)} are not found, but {sorted(found)}"
+
+
+def of_spec(mutant: Mutant) -> dict[str, Any]:
+    """Return a resource without the fields that the smallest PhaseSecret would add."""
+    bare: dict[str, Any] = {"managedSecretReferences": ..., "phaseApp": ...}
+    return phase_secret(**bare | mutant.spec)
 
 
 def complaint(mutant: Mutant, answer: httpx.Response) -> str:

@@ -3,12 +3,15 @@
 import importlib
 import re
 import tomllib
+from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from manifests.objects import CHART, ROOT
+from manifests.objects import CHART, ROOT, SAMPLES
 from phase_dev import documents
+from phase_operator.cli import cli
 
 
 def test_operator_is_a_source_root_and_never_a_package() -> None:
@@ -57,3 +60,18 @@ def test_the_chart_tells_every_value() -> None:
 
     assert values.keys() | {"global"} == schema["properties"].keys()
     assert [name for name in values if f"`{name}" not in readme] == []
+
+
+def test_the_hook_for_pre_commit_checks_files(tmp_path: Path) -> None:
+    [hook] = documents.load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    page = (ROOT / "docs/gitops/README.md").read_text()
+    program, *arguments = hook["entry"].split()
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("apiVersion: secrets.phase.dev/v1alpha1\nkind: PhaseSecret\nmetadata: {name: a}\nspec: {}\n")
+
+    good = CliRunner().invoke(cli, [*arguments, *map(str, SAMPLES)])
+    found = CliRunner().invoke(cli, [*arguments, *map(str, [*SAMPLES, bad])])
+
+    assert f"- id: {hook['id']}\n" in page
+    assert (program, hook["language"]) == ("phase-operator", "python")
+    assert (good.exit_code, found.exit_code) == (0, 1)

@@ -115,6 +115,12 @@ def shown(manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     return found
 
 
+def unkeyed(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object of a pair without what the operator's key goes into."""
+    annotations = {key: value for key, value in found["metadata"]["annotations"].items() if value != _ANY}
+    return {**found, "metadata": {**found["metadata"], "annotations": annotations}}
+
+
 def _order(field: tuple[str, Any]) -> tuple[bool, str]:
     # The name first, and labels before annotations.
     return field[0] == "annotations", "" if field[0] == "name" else field[0]

@@ -1,7 +1,6 @@
 """YAML files of Kubernetes objects -> documents that know on which line each field is.
 
-Rule: a file may come from anybody, so its size, depth and number of values are bounded, and aliases count as what they
-stand for. A key that is there twice is an error, as it is for the API server.
+Rule: a file may come from anybody, so its size is bounded; yaml_lines.py bounds the rest.
 """
 
 import sys
@@ -10,24 +9,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
-from phase_operator.core.json_access import mappings, text
+from phase_operator.cli.yaml_lines import FieldPath, Read, YamlError, read_all
+from phase_operator.core.json_access import text
 from phase_operator.core.text import clean
 
 STDIN = "-"
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _LARGEST = 8 * 1024 * 1024
-_DEEPEST = 64
-_MOST_VALUES = 200_000
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-Path_ = tuple[str | int, ...]
 
 
 class ManifestError(Exception):
     """A file that cannot be used; the message names the file and the line."""
+
+    def __init__(self, file: str, problem: str, line: int | None = None) -> None:
+        super().__init__(f"{clean(file)}{f':{line}' if line else ''}: {problem}")
+        self.file = file
+        self.problem = problem
+        self.line = line
+
+
+class UnreadableError(ManifestError):
+    """A file that is not there, or may not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The content of a file, and how messages call it."""
+
+    file: str
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +46,17 @@ class Document:
 
     file: str
     body: Mapping[str, Any]
-    # The line of each field, by its path: ("spec", "keys", 0).
-    lines: Mapping[Path_, int]
+    read: Read
     # The path of the object in the file: not () for an item of a List.
-    root: Path_ = ()
+    root: FieldPath = ()
+
+    def line(self, *path: str | int) -> int:
+        """Return the line of a field; of the nearest one around it, if it is missing."""
+        return self.read.line((*self.root, *path))
 
     def at(self, *path: str | int) -> str:
-        """Return where a field is, as `file:line`; the nearest one that is there, if it is missing."""
-        full = (*self.root, *path)
-        found = next(full[:length] for length in range(len(full), -1, -1) if full[:length] in self.lines)
-        return f"{self.file}:{self.lines[found]}"
+        """Return where a field is, as `file:line`."""
+        return f"{clean(self.file)}:{self.line(*path)}"
 
     @property
     def kind(self) -> str:
@@ -60,99 +71,61 @@ class Document:
 
 def read(files: Sequence[str]) -> Iterator[Document]:
     """Yield the objects of files and folders, in their order; `-` is the standard input. Raise ManifestError."""
+    for source in sources(files):
+        yield from documents(source.raw, source.file)
+
+
+def sources(files: Sequence[str]) -> Iterator[Source]:
+    """Yield the content of files, and of those in folders that may hold objects; raise ManifestError."""
     for name in files:
         if name == STDIN:
-            yield from documents(sys.stdin.buffer.read(_LARGEST + 1), "standard input")
+            yield Source("standard input", _bounded(sys.stdin.buffer.read(_LARGEST + 1), "standard input"))
             continue
         for path in _paths(Path(name)):
-            yield from documents(_content(path), str(path))
+            yield source(path)
+
+
+def source(path: Path) -> Source:
+    """Return the content of a file; raise ManifestError."""
+    try:
+        with path.open("rb") as file:
+            return Source(str(path), _bounded(file.read(_LARGEST + 1), str(path)))
+    except OSError as error:
+        raise UnreadableError(str(path), error.strerror or str(error)) from error
 
 
 def documents(raw: bytes, file: str) -> Iterator[Document]:
     """Yield the objects of a YAML stream, and the items of its Lists; raise ManifestError."""
-    if len(raw) > _LARGEST:
-        raise ManifestError(f"{file}: larger than {_LARGEST // 1024 // 1024} MiB")
     try:
-        loader = _Loader(raw)
-        try:
-            reader = _Reader(loader, file)
-            while loader.check_node():
-                yield from reader.document(loader.get_node())
-        finally:
-            loader.dispose()
-    except (yaml.YAMLError, UnicodeError, ValueError) as error:
-        raise ManifestError(f"{_place(file, error)}: not YAML: {clean(_problem(error))}") from error
+        for read in read_all(raw):
+            yield from _objects(read, file)
+    except YamlError as error:
+        raise ManifestError(file, error.problem, error.line) from error
+
+
+def _objects(read: Read, file: str) -> Iterator[Document]:
+    """Yield the object of a document, or the items if it is a List; nothing if it is empty."""
+    if read.value is None:
+        return
+    if not isinstance(read.value, dict):
+        raise YamlError("not an object of Kubernetes", read.line(()))
+    if (read.value.get("kind"), read.value.get("apiVersion")) != ("List", "v1"):
+        yield Document(file, read.value, read)
+        return
+    items = read.value.get("items")
+    for number, item in enumerate(items if isinstance(items, list) else ()):
+        if not isinstance(item, dict):
+            raise YamlError("not an object of Kubernetes", read.line(("items", number)))
+        yield Document(file, item, read, ("items", number))
+
+
+def _bounded(raw: bytes, file: str) -> bytes:
+    if len(raw) > _LARGEST:
+        raise ManifestError(file, f"larger than {_LARGEST // 1024 // 1024} MiB")
+    return raw
 
 
 def _paths(given: Path) -> list[Path]:
     if given.is_dir():
         return sorted(path for path in given.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
     return [given]
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST + 1)
-    except OSError as error:
-        raise ManifestError(f"{path}: {error.strerror or error}") from error
-
-
-def _place(file: str, error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return file if mark is None else f"{file}:{mark.line + 1}"
-
-
-def _problem(error: Exception) -> str:
-    return str(getattr(error, "problem", None) or error)
-
-
-class _Reader:
-    """Turns the nodes of one stream into values, and notes their lines."""
-
-    def __init__(self, loader: Any, file: str) -> None:
-        self._loader = loader
-        self._file = file
-        self._left = _MOST_VALUES
-        self._lines: dict[Path_, int] = {}
-
-    def document(self, node: Node) -> Iterator[Document]:
-        """Yield the object of a document, or the items if it is a List; nothing if it is empty."""
-        self._lines = {}
-        body = self._value(node, ())
-        if body is None:
-            return
-        if not isinstance(body, Mapping):
-            raise ManifestError(f"{self._file}:{node.start_mark.line + 1}: not an object of Kubernetes")
-        if body.get("kind") == "List" and body.get("apiVersion") == "v1":
-            for number, item in enumerate(mappings(body.get("items"))):
-                yield Document(self._file, item, self._lines, ("items", number))
-            return
-        yield Document(self._file, body, self._lines)
-
-    def _value(self, node: Node, path: Path_) -> Any:
-        self._left -= 1
-        if self._left < 0 or len(path) > _DEEPEST:
-            raise ManifestError(f"{self._where(node)}: too many values, or too deep")
-        self._lines[path] = node.start_mark.line + 1
-        if isinstance(node, MappingNode):
-            self._loader.flatten_mapping(node)
-            return self._mapping(node, path)
-        if isinstance(node, SequenceNode):
-            return [self._value(each, (*path, number)) for number, each in enumerate(node.value)]
-        return self._loader.construct_object(node)
-
-    def _mapping(self, node: MappingNode, path: Path_) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = self._loader.construct_object(key_node) if isinstance(key_node, ScalarNode) else None
-            if not isinstance(key, str):
-                raise ManifestError(f"{self._where(key_node)}: a key that is no text; put it in quotes")
-            if key in found:
-                raise ManifestError(f'{self._where(key_node)}: "{clean(key)}" is there twice')
-            found[key] = self._value(value_node, (*path, key))
-            self._lines[(*path, key)] = key_node.start_mark.line + 1
-        return found
-
-    def _where(self, node: Node) -> str:
-        return f"{self._file}:{node.start_mark.line + 1}"

@@ -1,15 +1,25 @@
-"""Golden pairs on a real API server: one operator makes of all of them what tests/unit/core/test_golden.py computes."""
+"""Golden pairs on a real API server: one operator makes of all of them what tests/unit/core/test_golden.py computes.
+
+`render` prints the same objects, byte for byte but for the order of their fields, which the API server sorts.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from phase_dev import documents
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from phase_operator.api import names
+from phase_operator.cli import cli
+from phase_operator.cli.rendering.objects import without_keyed
+from phase_operator.core.json_access import canonical, without
 from support.api import api_of
+from support.cli_files import pair_written
 from support.golden import Pair, pairs, shown
 from support.operator_process import OperatorProcess, eventually
 from support.world import phase_secret, secret
@@ -67,6 +77,17 @@ def test_the_operator_makes_what_is_written(pair: Pair, standing: Standing) -> N
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_render_prints_what_the_operator_writes(pair: Pair, standing: Standing, tmp_path: Path) -> None:
+    uid = standing.resources[pair.name]["metadata"]["uid"]
+    arguments = pair_written(tmp_path, pair, namespace_of(pair), uid)
+
+    result = CliRunner().invoke(cli, ["render", *arguments, "--show-values"])
+
+    printed = [canonical(each) for each in documents.load_all(result.stdout)]
+    assert sorted(printed) == sorted(canonical(as_applied(each)) for each in standing.of(pair))
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 def test_the_status_tells_what_is_refused_and_why(pair: Pair, standing: Standing) -> None:
     status = standing.resources[pair.name]["status"]
 
@@ -119,6 +140,12 @@ def items(plane: ControlPlane, kinds: str) -> list[dict[str, Any]]:
     found = [each for kind in kinds.split(",") for each in api_of(plane).items(kind)]
     ours = {namespace_of(pair) for pair in PAIRS}
     return [each for each in found if each["metadata"]["namespace"] in ours]
+
+
+def as_applied(body: dict[str, Any]) -> dict[str, Any]:
+    """Return an object as the operator applied it, without what its key goes into and what the API server added."""
+    metadata = without(body["metadata"], "uid", "resourceVersion", "creationTimestamp", "managedFields")
+    return without_keyed(body | {"metadata": metadata}, has_uid=True)
 
 
 def annotations(body: dict[str, Any]) -> dict[str, str]:

@@ -79,14 +79,20 @@ def _check_impersonation(kind: SecretType, *, is_allowed: bool) -> None:
         )
 
 
-def _for_service_account(found: Desired, data: Mapping[str, bytes], spec: ManagedSecretReference) -> Desired:
-    """Refuse what Kubernetes refuses or overwrites; count the keys that it fills in as ours, so that they stay."""
-    if not spec.template.metadata.annotations.get(_SERVICE_ACCOUNT):
+def check_service_account(spec: ManagedSecretReference) -> None:
+    """Raise Invalid for a Secret of a ServiceAccount's token that does not say which ServiceAccount it is for."""
+    is_token = spec.secret_type is SecretType.SERVICE_ACCOUNT_TOKEN
+    if is_token and not spec.template.metadata.annotations.get(_SERVICE_ACCOUNT):
         raise Invalid(
             Reason.INVALID_SPEC,
             f"secretType {SecretType.SERVICE_ACCOUNT_TOKEN} needs the annotation {_SERVICE_ACCOUNT} in "
             "template.metadata.annotations: the ServiceAccount that the token is for",
         )
+
+
+def _for_service_account(found: Desired, data: Mapping[str, bytes], spec: ManagedSecretReference) -> Desired:
+    """Refuse what Kubernetes refuses or overwrites; count the keys that it fills in as ours, so that they stay."""
+    check_service_account(spec)
     if taken := sorted(_FILLED_IN & data.keys()):
         raise Waiting(Reason.TYPE_MISMATCH, f"Kubernetes itself fills in {listing(taken)}; leave out these keys")
     return replace(found, keys=found.keys | _FILLED_IN)

@@ -1,0 +1,87 @@
+"""`kubectl phase lint`: check resources in files, without a cluster and without Phase."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from phase_operator.api import names
+from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.linting.findings import Finding, is_any_error
+from phase_operator.cli.linting.report import Placed, as_github, as_json, as_text, summary
+from phase_operator.cli.linting.resource import findings, is_ours
+from phase_operator.cli.manifests import Document, ManifestError, Source, UnreadableError, documents, sources
+from phase_operator.cli.options import HELP, files_option, output_option
+from phase_operator.cli.terminal import say
+from phase_operator.core.json_access import mapping, text
+from phase_operator.core.text import clean
+
+_LINES = {"text": as_text, "github": as_github}
+
+
+@click.command(context_settings=HELP)
+@click.argument("more", metavar="[FILE]...", nargs=-1)
+@files_option()
+@click.option("-n", "--namespace", default="", metavar="NAMESPACE", help="Namespace of resources that name none.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--schema-only", is_flag=True, help="Check what the API server checks, and no more.")
+@output_option("text", "json", "github")
+def lint(
+    more: tuple[str, ...], files: tuple[str, ...], namespace: str, output: str, *, strict: bool, schema_only: bool
+) -> int:
+    """Check resources in files as the API server and the operator would, without either.
+
+    A warning is about what depends on the operator's settings, or has no effect. Objects of other kinds are skipped.
+    """
+    if not (files or more):
+        raise click.UsageError("name files or folders, as in `lint -f deploy`")
+    found, count = [], _Count()
+    for placed in _linted([*files, *more], namespace, count, schema_only=schema_only):
+        found.append(placed)
+        if output in _LINES:
+            click.echo(_LINES[output](placed))
+    if output == "json":
+        click.echo(as_json(found))
+    say(summary(found, count.checked, count.others))
+    is_bad = bool(found) if strict else is_any_error(each.finding for each in found)
+    return ExitCode.NO if is_bad else ExitCode.OK
+
+
+class _Count:
+    """How many objects were looked at."""
+
+    checked = 0
+    others = 0
+
+
+def _linted(files: Sequence[str], namespace: str, count: _Count, *, schema_only: bool) -> Iterator[Placed]:
+    try:
+        for source in sources(files):
+            yield from _of_file(source, namespace, count, schema_only=schema_only)
+    except UnreadableError as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+    except ManifestError as error:
+        yield _broken(error)
+
+
+def _of_file(source: Source, namespace: str, count: _Count, *, schema_only: bool) -> Iterator[Placed]:
+    try:
+        for document in documents(source.raw, source.file):
+            if not is_ours(document):
+                count.others += 1
+                continue
+            count.checked += 1
+            for each in findings(document, namespace=namespace, schema_only=schema_only):
+                yield Placed(source.file, document.line(*each.path), _named(document), each)
+    except ManifestError as error:
+        # Folders hold other files too, such as templates of charts.
+        if names.GROUP.encode() in source.raw:
+            yield _broken(error)
+
+
+def _broken(error: ManifestError) -> Placed:
+    return Placed(error.file, error.line, "", Finding((), error.problem))
+
+
+def _named(document: Document) -> str:
+    name = text(mapping(document.body.get("metadata")).get("name"))
+    return f"{clean(document.kind)} {clean(name)}".strip()
