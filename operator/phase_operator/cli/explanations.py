@@ -10,7 +10,7 @@ from textwrap import TextWrapper
 from typing import Any
 
 from phase_operator.api.reasons import CATALOGUE, Reason
-from phase_operator.cli.next_steps import Step, names_in, next_steps
+from phase_operator.cli.next_steps import NOT_YET, Step, names_in, next_steps
 from phase_operator.cli.rows import condition
 from phase_operator.cli.subjects import Subject
 from phase_operator.core.json_access import mapping, mappings, number, text
@@ -59,7 +59,7 @@ def of_resource(body: Mapping[str, Any]) -> list[Part]:
         f"{clean(text(body.get('kind')))} {clean(text(metadata.get('namespace')))}/{clean(text(metadata.get('name')))}"
     )
     targets = [each for each in mappings(status.get("targets")) if each.get("ready") is not True]
-    reason = text(ready.get("reason")) if is_judged else ""
+    reason = text(ready.get("reason")) if is_judged else NOT_YET
     steps = next_steps(reason, names_in(body, _subjects(targets)[:_MOST]))
     if not is_judged:
         parts = [Part(f"{name} waits", (_NOT_JUDGED,))]

@@ -1,7 +1,7 @@
 """Which commands to run next about a resource, by the reason that it gives, with its own names filled in.
 
-Rule: names in a resource are anybody's. Each is quoted for a shell, and no command here shows a value or changes
-anything by itself, apart from those that a person names.
+Rule: names in a resource are anybody's, and a person copies the commands. So each name is quoted for a shell, none says
+where a token is sent, and no command shows a value.
 """
 
 import shlex
@@ -16,6 +16,8 @@ from phase_operator.core.json_access import at, mapping, text
 from phase_operator.core.text import clean
 
 _TOKEN = ("authentication", "serviceToken", "serviceTokenSecretReference")
+# In place of a reason: the operator has not looked at the spec yet.
+NOT_YET = ""
 # The longest name of an object.
 _LONGEST = 253
 
@@ -81,10 +83,10 @@ def next_steps(reason: str, found: Names) -> list[Step]:
 def _always(reason: str, found: Names) -> list[Step]:
     if reason == Reason.SYNCED:
         return [Step(f"kubectl phase get {found.ref} {found.here}", "when was that last confirmed?")]
-    return [
-        Step(f"kubectl phase events {found.ref} {found.here}", "what happened, and when"),
-        Step(f"kubectl phase get {found.ref} {found.here} -w", "watch it recover"),
-    ]
+    events = Step(f"kubectl phase events {found.ref} {found.here}", "what happened, and when")
+    if reason == Reason.SUSPENDED:
+        return [events]
+    return [events, Step(f"kubectl phase sync {found.ref} {found.here}", "have it tried again now, and wait for it")]
 
 
 def _nothing(_: Names) -> list[Step]:
@@ -95,14 +97,48 @@ def _edit(found: Names) -> list[Step]:
     return [Step(f"kubectl edit {found.kind.lower()} {quoted(found.name)} {found.here}", "correct the spec")]
 
 
-def _token(found: Names) -> list[Step]:
-    # `describe` shows the keys of a Secret and how long each value is.
-    look = f"kubectl describe secret {quoted(found.token)} -n {quoted(found.token_namespace)}"
-    return [Step(look, "the Secret with the token: its keys and annotations, no value")]
+def _no_token(found: Names) -> list[Step]:
+    return [Step(f"kubectl phase auth create {_secret(found)}", "make the Secret; the token is asked for")]
+
+
+def _bad_token(found: Names) -> list[Step]:
+    return [
+        *_described(found),
+        Step(f"kubectl phase auth create {_secret(found)} --replace", "store another token, which is asked for"),
+    ]
+
+
+def _access(found: Names) -> list[Step]:
+    # No host is filled in: whoever wrote the resource would choose where the token goes.
+    why = "what the token may read; for a Phase of your own, add --host"
+    return [Step(f"kubectl phase auth check {_secret(found)}", why)]
+
+
+def _access_or_spec(found: Names) -> list[Step]:
+    return [*_access(found), *_edit(found)]
 
 
 def _token_or_spec(found: Names) -> list[Step]:
-    return [*_token(found), *_edit(found)]
+    return [*_described(found), *_edit(found)]
+
+
+def _described(found: Names) -> list[Step]:
+    # `describe` shows the keys of a Secret and how long each value is.
+    return [
+        Step(f"kubectl describe secret {_secret(found)}", "the Secret with the token: keys and annotations, no value")
+    ]
+
+
+def _secret(found: Names) -> str:
+    return f"{quoted(found.token)} -n {quoted(found.token_namespace)}"
+
+
+def _resume(found: Names) -> list[Step]:
+    return [Step(f"kubectl phase resume {found.ref} {found.here}", "have it served again")]
+
+
+def _doctor(found: Names) -> list[Step]:
+    return [Step(f"kubectl phase doctor {found.here}", "what is wrong with the installation, or with the way to Phase")]
 
 
 def _targets(found: Names) -> list[Step]:
@@ -126,23 +162,43 @@ def _namespaces(found: Names) -> list[Step]:
     ]
 
 
+def _owners(found: Names) -> list[Step]:
+    return [
+        Step(
+            f"kubectl phase trace {each.kind.lower()}/{quoted(each.name)} -n {quoted(each.namespace)}",
+            "whose the object is, and what it is made of",
+        )
+        for each in found.targets
+    ]
+
+
+def _conflict(found: Names) -> list[Step]:
+    return [*_owners(found), *_edit(found)]
+
+
 def _log(found: Names) -> list[Step]:
-    return [Step(f"kubectl phase logs {found.ref} {found.here} --since 1h", "what the operator logged, with the trace")]
+    return [
+        *_doctor(found),
+        Step(f"kubectl phase logs {found.ref} {found.here} --since 1h", "what the operator logged, with the trace"),
+    ]
 
 
 def _sources(found: Names) -> list[Step]:
     return [Step(f"kubectl get secrets,configmaps {found.here}", "what there is to push"), *_edit(found)]
 
 
-_STEPS: Sequence[tuple[frozenset[Reason], Callable[[Names], list[Step]]]] = (
-    (frozenset({Reason.TOKEN_SECRET_NOT_FOUND, Reason.TOKEN_INVALID, Reason.ACCESS_DENIED}), _token),
+_STEPS: Sequence[tuple[frozenset[str], Callable[[Names], list[Step]]]] = (
+    (frozenset({Reason.SUSPENDED}), _resume),
+    (frozenset({Reason.TOKEN_SECRET_NOT_FOUND}), _no_token),
+    (frozenset({Reason.TOKEN_INVALID}), _bad_token),
+    (frozenset({Reason.ACCESS_DENIED}), _access),
+    (frozenset({Reason.APP_NOT_FOUND, Reason.APP_AMBIGUOUS, Reason.ENVIRONMENT_NOT_FOUND}), _access_or_spec),
     (frozenset({Reason.HOST_REFUSED, Reason.APP_ENCRYPTED, Reason.CROSS_NAMESPACE}), _token_or_spec),
+    (frozenset({Reason.TARGET_CONFLICT, Reason.TARGET_IS_TOKEN}), _conflict),
     (frozenset({Reason.TARGET_REFUSED, Reason.REMOVAL_PENDING}), _targets),
     (
         frozenset(
             {
-                Reason.TARGET_CONFLICT,
-                Reason.TARGET_IS_TOKEN,
                 Reason.TARGET_IMMUTABLE,
                 Reason.TYPE_IMMUTABLE,
                 Reason.TYPE_MISMATCH,
@@ -154,21 +210,21 @@ _STEPS: Sequence[tuple[frozenset[Reason], Callable[[Names], list[Step]]]] = (
     ),
     (frozenset({Reason.NAMESPACE_NOT_FOUND}), _namespaces),
     (frozenset({Reason.INTERNAL_ERROR, Reason.KUBERNETES_UNAVAILABLE}), _log),
+    (
+        frozenset(
+            {Reason.PHASE_UNAVAILABLE, Reason.UNEXPECTED_ANSWER, Reason.RATE_LIMITED, Reason.NOT_ENABLED, NOT_YET}
+        ),
+        _doctor,
+    ),
     (frozenset({Reason.SOURCE_NOT_FOUND}), _sources),
     (
         frozenset(
             {
-                Reason.SUSPENDED,
                 Reason.INVALID_SPEC,
-                Reason.APP_NOT_FOUND,
-                Reason.APP_AMBIGUOUS,
-                Reason.ENVIRONMENT_NOT_FOUND,
                 Reason.REQUEST_REFUSED,
                 Reason.NO_ENTRIES,
                 Reason.ANSWER_TOO_LARGE,
                 Reason.UNRESOLVED_REFERENCES,
-                Reason.UNEXPECTED_ANSWER,
-                Reason.PHASE_UNAVAILABLE,
                 Reason.KEY_COLLISION,
                 Reason.KEY_INVALID,
                 Reason.VALUE_INVALID,

@@ -186,7 +186,7 @@ def test_explain_names_the_cause_and_the_commands_with_the_resources_own_names(w
     text = viewer.does("explain", "broken", "-n", world.namespace, code=0).stdout
 
     assert text.startswith(f"PhaseSecret {world.namespace}/broken is not ready: TokenSecretNotFound\n")
-    assert f"kubectl describe secret {_MISSING} -n {world.namespace}" in text
+    assert f"kubectl phase auth create {_MISSING} -n {world.namespace}" in text
     assert "did you mean" in viewer.does("explain", "TokenInvalit", code=2).stderr
 
 

@@ -79,14 +79,14 @@ Workloads that have not read the new content yet
   Secret team/files: Deployment web: it is paused: it is restarted when it is resumed
 
 Next
-  kubectl describe secret env -n team
-      the object as it is, without values
+  kubectl phase trace secret/env -n team
+      whose the object is, and what it is made of
   kubectl edit phasesecret shop -n team
       correct the spec
   kubectl phase events shop -n team
       what happened, and when
-  kubectl phase get shop -n team -w
-      watch it recover"""
+  kubectl phase sync shop -n team
+      have it tried again now, and wait for it"""
     )
 
 
@@ -157,11 +157,14 @@ def test_every_next_step_is_a_command_that_a_shell_takes_as_one(reason: str, kin
 def test_every_next_step_of_ours_is_a_command_that_there_is(reason: str) -> None:
     for step in next_steps(reason, names("PhasePushSecret")):  # type: ignore[arg-type]
         if step.command.startswith(OURS):
-            name, *arguments = shlex.split(step.command.removeprefix(OURS))
-            context = click.Context(cli)
-            command = cli.get_command(context, name)
-            assert command is not None, step.command
-            command.make_context(name, arguments, parent=context)
+            context, words = click.Context(cli), shlex.split(step.command.removeprefix(OURS))
+            name: str | None = ""
+            command: click.Command = cli
+            while isinstance(command, click.Group):
+                name, found, words = command.resolve_command(context, words)
+                assert found is not None, step.command
+                command = found
+            command.make_context(name, words, parent=context)
 
 
 def test_the_token_is_looked_for_where_the_spec_says() -> None:
@@ -171,3 +174,10 @@ def test_the_token_is_looked_for_where_the_spec_says() -> None:
 
     assert own[0].command == "kubectl describe secret phase-service-token -n team"
     assert other[0].command == "kubectl describe secret tok -n vault"
+
+
+@pytest.mark.parametrize("reason", [*map(str, Reason), "Melted", ""])
+def test_no_next_step_sends_a_token_where_the_resource_says(reason: str) -> None:
+    steps = next_steps(reason, names_in(resource(spec={"phaseHost": "https://evil.example"}), []))
+
+    assert not [step for step in steps if "evil" in step.command or "--host " in step.command]
