@@ -186,12 +186,7 @@ class UserCluster:
         ]
 
     async def pages(
-        self,
-        resource: Resource,
-        namespace: str = "",
-        *,
-        labels: str = "",
-        fields: str = "",
+        self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
     ) -> AsyncIterator[Page]:
         """Yield the objects that `list` returns part by part, so that not all are held at once; raise UserError.
 

@@ -177,6 +177,8 @@ def test_phase_is_asked_with_a_token_and_says_how_each_app_is_encrypted(
     assert (found["TLS"]["verdict"], "plain HTTP" in found["TLS"]["sentence"]) == ("note", True)
     assert "server-side encryption: shared, shop, end-to-end encryption: billing" in found["apps"]["sentence"]
     assert "environments listed" in found["probe"]["sentence"]
+    assert found["account"]["verdict"] == "ok"
+    assert found["expiry"]["sentence"]
 
 
 def test_a_token_that_phase_refuses_fails(clinic: Clinic, world: World, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +18,13 @@ from phase_operator.cli.doctor.of_phase import Seen
 from phase_operator.cli.doctor.report import print_findings
 from phase_operator.cli.failures import ExitCode
 from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, output_option
-from phase_operator.cli.phase import TokenOptions, of_phase, phase, token_options
+from phase_operator.cli.phase import TokenOptions, now, of_phase, phase, token_options
 from phase_operator.cli.terminal import say
 from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.values import SecretValue
 from phase_operator.kube.user_cluster import Request, UserCluster
-
-# For an API server that does not tell the time.
-_CLOCK = time.time  # noqa: TID251 - a command is the edge: nobody gives it a clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ async def _examined(asked: _Asked) -> tuple[list[Finding], list[Request]]:
     async with connected(asked.at) as cluster:
         place = Place(namespace_of(asked.at, cluster), asked.home)
         if asked.before:
-            early = await gather_before(cluster, place, _CLOCK, seen)
+            early = await gather_before(cluster, place, now, seen)
             return diagnose_before(early), missing_rights(early)
         return await _after(asked, cluster, place, seen)
 
@@ -124,7 +120,7 @@ async def _examined(asked: _Asked) -> tuple[list[Finding], list[Request]]:
 async def _after(
     asked: _Asked, cluster: UserCluster, place: Place, seen: Seen | None
 ) -> tuple[list[Finding], list[Request]]:
-    facts = await gather(cluster, place, _CLOCK, seen)
+    facts = await gather(cluster, place, now, seen)
     findings, lacking = diagnose(facts), missing_rights(facts)
     if asked.bundle is not None:
         if sys.stderr.isatty():

@@ -6,13 +6,18 @@ from phase_operator.cli.doctor.of_phase import MOST_APPS, AppSeen, Seen
 from phase_operator.cli.phase import PhaseReader
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.apps import App
+from phase_operator.core.source.keyring import Identity
 from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.values import SecretValue
+from phase_operator.phase.accounts import ServiceAccount
+from phase_operator.phase.credentials import kind_of
 from phase_operator.reconcile.ports import Credential
+
+_SERVICE_ACCOUNT = "ServiceAccount"
 
 
 async def ask_phase(reader: PhaseReader, host: str, token: SecretValue) -> Seen:
-    """Return what Phase answers at a host, in at most 21 calls; raise ExpectedError if the host is no URL."""
+    """Return what Phase answers at a host, in at most 23 calls; raise ExpectedError if the host is no URL."""
     url = base_url(host)
     shown = origin(url)
     try:
@@ -24,9 +29,27 @@ async def ask_phase(reader: PhaseReader, host: str, token: SecretValue) -> Seen:
         apps = await reader.apps(url, credential)
     except ExpectedError as error:
         return Seen(shown, has_keys, error, certificate_ends=reader.certificate_ends)
+    identity, account = await _whose(reader, url, credential)
     looked_at = apps[:MOST_APPS]
     seen = await asyncio.gather(*(_seen(reader, url, credential, each) for each in looked_at))
-    return Seen(shown, has_keys, None, seen, len(apps) - len(looked_at), reader.certificate_ends)
+    left_out, ends = len(apps) - len(looked_at), reader.certificate_ends
+    return Seen(shown, has_keys, None, seen, left_out, identity, account, ends)
+
+
+async def _whose(
+    reader: PhaseReader, url: str, credential: Credential
+) -> tuple[Identity, ServiceAccount | ExpectedError | None]:
+    """Return whose token it is, and the account as it sees itself, or why it may not."""
+    try:
+        identity = (await reader.keyring(url, credential)).identity
+    except ExpectedError:
+        return Identity(), None
+    if kind_of(credential) != _SERVICE_ACCOUNT or not identity.account_id:
+        return identity, None
+    try:
+        return identity, await reader.account(url, credential, identity.account_id)
+    except ExpectedError as error:
+        return identity, error
 
 
 async def _seen(reader: PhaseReader, url: str, credential: Credential, app: App) -> AppSeen:

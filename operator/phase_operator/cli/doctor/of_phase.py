@@ -1,19 +1,22 @@
 """What Phase says to a token: whether it answers, over which certificate, and how each app can be read.
 
-Phase tells neither how long a token lasts nor what is left of a quota: the first is known when it refuses the token,
-the second when it asks for a pause.
+Phase does not tell what is left of a quota: that it is used up is known when Phase asks for a pause.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import CATALOGUE, Reason
+from phase_operator.cli import auth
 from phase_operator.cli.doctor.findings import Finding, Verdict, counted, shown
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.apps import TO_READ_ENCRYPTED
+from phase_operator.core.source.keyring import Identity
 from phase_operator.core.timestamps import timestamp
+from phase_operator.phase.accounts import ServiceAccount
 
-PHASE, TLS, APPS, PROBE = "Phase", "TLS", "apps", "probe"
+PHASE, TLS, ACCOUNT, EXPIRY, APPS, PROBE = "Phase", "TLS", "account", "expiry", "apps", "probe"
+_VERDICTS = {auth.Level.OK: Verdict.OK, auth.Level.NOTE: Verdict.NOTE, auth.Level.MISSING: Verdict.BAD}
 MOST_APPS = 20
 _DAY = 86400.0
 _SOON = 14 * _DAY
@@ -44,6 +47,9 @@ class Seen:
     apps: Sequence[AppSeen] = ()
     # How many apps were not looked into.
     left_out: int = 0
+    # Whose token it is; None for the account: Phase tells it of no account of this kind.
+    identity: Identity = field(default_factory=Identity)
+    account: ServiceAccount | ExpectedError | None = None
     # In seconds since 1970; None for plain HTTP, or if nothing answered.
     certificate_ends: float | None = None
 
@@ -52,7 +58,7 @@ def check_phase(seen: Seen, now: float) -> list[Finding]:
     """Return whether Phase answers the token, and what to know of the account."""
     if seen.refusal is not None and not _is_about_list(seen.refusal):
         return [_refused(seen.host, seen.refusal), *_certificate(seen, now)]
-    findings = [_answers(seen), *_certificate(seen, now)]
+    findings = [_answers(seen), *_certificate(seen, now), *_account(seen, now)]
     return [*findings, *_apps(seen), *_probe(seen)]
 
 
@@ -60,8 +66,18 @@ def _answers(seen: Seen) -> Finding:
     if seen.refusal is not None:
         cure = "Name apps by phaseAppId, or give the account's role the permission Apps: read."
         return Finding(PHASE, Verdict.NOTE, f"{seen.host} takes the token, and does not list apps", cure)
-    quota = "it tells the quota only when that is used up, and no end of a token"
-    return Finding(PHASE, Verdict.OK, f"{seen.host} takes the token; {quota}")
+    return Finding(PHASE, Verdict.OK, f"{seen.host} takes the token; it tells of a quota only when that is used up")
+
+
+def _account(seen: Seen, now: float) -> Iterator[Finding]:
+    """Yield whose token it is, and when it expires."""
+    found = seen.account if isinstance(seen.account, ServiceAccount) else None
+    whose, expiry = auth.account(seen.identity, found), auth.expiry(seen.account, now)
+    yield Finding(ACCOUNT, _VERDICTS[whose.level], whose.text)
+    cure = (
+        "Make a new token in Phase before, and store it in place of this one." if found and expiry.level != "ok" else ""
+    )
+    yield Finding(EXPIRY, _VERDICTS[expiry.level], expiry.text, cure)
 
 
 def _refused(host: str, error: ExpectedError) -> Finding:

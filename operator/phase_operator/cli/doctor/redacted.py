@@ -154,19 +154,12 @@ def _managers(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return who wrote an object, by names that are known; anybody may call himself anything."""
     managers = mappings(found.get("managedFields"))
     return [
-        {**only(each, "operation", "subresource", "time"), "manager": _manager(text(each.get("manager")))}
+        {
+            **only(each, "operation", "subresource", "time"),
+            "manager": by if (by := text(each.get("manager"))) in _MANAGERS else MASKED,
+        }
         for each in managers
     ]
-
-
-def _manager(name: str) -> str:
-    return (
-        name
-        if name in _MANAGERS
-        else names.MERGE_MANAGER_PREFIX + MASKED
-        if name.startswith(names.MERGE_MANAGER_PREFIX)
-        else MASKED
-    )
 
 
 def _without_password(address: str) -> str:

@@ -6,6 +6,9 @@ from phase_operator.api.reasons import Reason
 from phase_operator.cli.doctor.findings import Finding, Verdict
 from phase_operator.cli.doctor.of_phase import AppSeen, Seen, check_phase
 from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.source.keyring import Identity
+from phase_operator.core.timestamps import timestamp
+from phase_operator.phase.accounts import AccountToken, ServiceAccount
 from support.doctored import NOW
 
 HOST = "https://phase.example"
@@ -19,10 +22,21 @@ def found(seen: Seen) -> dict[str, Finding]:
 
 
 def test_a_token_that_reads_everything_is_fine() -> None:
-    findings = found(Seen(HOST, has_keys=True, apps=[OPEN, SEALED], certificate_ends=NOW + 90 * DAY))
+    account = ServiceAccount("operator", "Service", (AccountToken("main", None),))
+    identity = Identity("0123", "Example")
+    findings = found(
+        Seen(
+            HOST,
+            has_keys=True,
+            apps=[OPEN, SEALED],
+            identity=identity,
+            account=account,
+            certificate_ends=NOW + 90 * DAY,
+        )
+    )
 
     assert {each.verdict for each in findings.values()} == {Verdict.OK}
-    assert list(findings) == ["Phase", "TLS", "apps", "probe"]
+    assert list(findings) == ["Phase", "TLS", "account", "expiry", "apps", "probe"]
     assert findings["apps"].sentence == "server-side encryption: shop, end-to-end encryption: bank"
     assert findings["probe"].sentence == "3 environments listed"
 
@@ -44,6 +58,25 @@ def test_a_phase_that_refuses_is_quoted_with_its_cure(refusal: Waiting | Transie
     assert findings["Phase"].verdict is verdict
     assert findings["Phase"].sentence == f"{HOST}: {refusal.reason}: {refusal.message}"
     assert findings["Phase"].cure
+
+
+def test_a_token_that_expires_soon_is_a_note_with_a_cure() -> None:
+    account = ServiceAccount("operator", "Service", (AccountToken("main", NOW + 3 * DAY),))
+
+    finding = found(Seen(HOST, has_keys=True, apps=[OPEN], account=account))["expiry"]
+
+    assert finding.verdict is Verdict.NOTE
+    assert finding.sentence == timestamp(NOW + 3 * DAY)
+    assert finding.cure
+
+
+def test_an_account_that_may_not_see_itself_is_a_note() -> None:
+    refusal = Waiting(Reason.ACCESS_DENIED, "no permission")
+
+    finding = found(Seen(HOST, has_keys=True, apps=[OPEN], account=refusal))["expiry"]
+
+    assert finding.verdict is Verdict.NOTE
+    assert "ServiceAccounts: read" in finding.sentence
 
 
 def test_a_token_that_may_not_list_apps_is_a_note() -> None:
