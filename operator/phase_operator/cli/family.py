@@ -83,11 +83,11 @@ def _target(
     state = "in step" if is_ready else f"not in step: {reason}" + (f": {message}" if message else "")
     says = [state, *([_many(entry["keys"], "key", "keys")] if isinstance(entry.get("keys"), int) else [])]
     if version:
-        says.append(f"newest version {version}")
+        says.append(f"newest version {clean(version)}")
     facts = {"namespace": ref.key.namespace, "ready": is_ready, "reason": reason, "message": message}
     facts |= {"keys": number(entry.get("keys")), "version": version}
     elsewhere = ref.key.namespace != mapping(resource.get("metadata")).get("namespace")
-    name = str(ref.key) if elsewhere else ref.key.name
+    name = clean(str(ref.key) if elsewhere else ref.key.name)
     workloads = list(_workloads(entry, readers))
     return Node(str(ref.kind), name, says, Tone.GOOD if is_ready else Tone.BAD, facts, workloads)
 

@@ -148,7 +148,7 @@ def _spelt(key: str, target: TargetFields) -> str:
     how = [f'with prefix "{prefix}"'] if prefix else []
     how += [f"spelt {style}"] if style is not NameTransformer.UPPER_SNAKE else []
     if target_key(guess, style, None, prefix) != key:
-        return f"an entry that is {' and '.join(how)} {key}" if how else guess
+        return f"an entry that is {' and '.join(how)} {clean(key)}" if how else clean(guess)
     return ", ".join([clean(guess), *how])
 
 

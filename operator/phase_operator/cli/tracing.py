@@ -52,7 +52,7 @@ def trace(target: TargetRef, key: str, metadata: Mapping[str, Any], found: Origi
 def _of_writer(target: TargetRef, key: str, writer: Writer, resource: Mapping[str, Any] | None) -> tuple[Lines, bool]:
     """Return the lines about a resource that writes an object, and whether it still does."""
     share = "" if writer.keys is None else f", which merges {clean_listing(writer.keys)} into it"
-    name = f"{writer.key.kind or names.KIND_PHASE_SECRET} {clean(writer.key.namespace)}/{clean(writer.key.name)}"
+    name = f"{clean(writer.key.kind) or names.KIND_PHASE_SECRET} {clean(writer.key.namespace)}/{clean(writer.key.name)}"
     if resource is None:
         return [("written by", f"{name}{share}: it is gone, and left the object")], False
     try:
