@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring, Keys, environment_named
+from phase_operator.core.source.keyring import (
+    Identity,
+    KeyedApp,
+    KeyedEnvironment,
+    Keyring,
+    Keys,
+    environment_named,
+)
 from phase_operator.core.source.query import base_url, encrypted_base
 from phase_operator.core.values import SecretValue
 from support.canary import Canary
@@ -217,6 +224,21 @@ async def test_any_long_text_of_a_keyring_counts_as_long_as_it_is_kept(fields: d
 
     kept = found.apps[0].environments[0]
     assert sum(map(sys.getsizeof, (kept.name, kept.name.casefold(), kept.revision))) < where.size
+
+
+@pytest.mark.parametrize(
+    ("fields", "identity"),
+    [
+        pytest.param({"organisation": {"name": "acme"}}, Identity("a", "acme"), id="a service account"),
+        pytest.param({"account_id": None, "user_id": "u"}, Identity("u", ""), id="a person"),
+        pytest.param({"account_id": 5, "organisation": ["x"]}, Identity(), id="what is no text"),
+        pytest.param({"account_id": "a" * 10_000}, Identity("a" * 256), id="a long id"),
+    ],
+)
+async def test_a_keyring_tells_whose_token_it_is_and_is_never_refused_for_it(
+    fields: dict[str, Any], identity: Identity
+) -> None:
+    assert (await keyring(tokens_answer(ACCOUNT) | fields)).identity == identity
 
 
 def app(*environments: str) -> KeyedApp:
