@@ -8,7 +8,6 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from phase_operator.cli.failures import ExitCode
 from support.canary import Canary
 from support.followers import SETTLE, workload
 from support.operator_process import OperatorProcess, eventually, running_operator
+from support.person import person
 from support.push_stage import push_secret
 from support.world import World, phase_secret, secret
 
@@ -57,16 +57,7 @@ class Stage(World):
 
     def person(self, role: str | None) -> Path:
         """Return the kubeconfig of somebody with a role in the namespace; None: with no rights."""
-        name = role or "nobody"
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
-        self.api.create(account, self.namespace)
-        kubeconfig = self.plane.service_account_kubeconfig(self.namespace, name)
-        if role is not None:
-            self.api.create(_binding(self.namespace, name, role), self.namespace)
-            asked = ("auth", "can-i", "get", "phasesecrets", "-n", self.namespace)
-            may = partial(self.plane.kubectl, *asked, kubeconfig=kubeconfig, check=False)
-            eventually(lambda: may().returncode == 0, what=f"{role} may read PhaseSecrets")
-        return kubeconfig
+        return person(self.plane, self.namespace, self.canary, role).kubeconfig
 
     def does(self, *arguments: str, by: Path | None = None, stdin: str | None = None, **env: str) -> Result:
         """Give a command in the namespace, as the administrator or `by` another person."""
@@ -90,16 +81,6 @@ class Stage(World):
     def sets(self, **values: str) -> None:
         for key, name in values.items():
             self.phase.set("shop", "production", key, self.canary.value(name), path=self.folder)
-
-
-def _binding(namespace: str, name: str, role: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-    }
 
 
 @pytest.fixture
