@@ -88,7 +88,7 @@ def stage(
     installed: ControlPlane, phase: EmbeddedPhase, namespace: str, canary: Canary, operator: OperatorProcess
 ) -> Stage:
     for form in ("hex", "pss"):
-        canary.token(phase.token("operator", form=form))  # type: ignore[arg-type]  # a table of texts
+        canary.token(phase.token("operator", form=form))
     stage = Stage(installed, namespace, phase, canary)
     stage.operator = operator
     stage.token()

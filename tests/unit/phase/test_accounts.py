@@ -33,7 +33,7 @@ parts = st.recursive(
 
 async def told(answer: Any, ident: str = IDENT) -> tuple[ServiceAccount, Server]:
     server = Server(**{ident: answer})
-    transport = httpx.MockTransport(server)  # type: ignore[arg-type]  # httpx knows the two kinds, not their union
+    transport = httpx.MockTransport(server)
     return await AccountClient(session(transport)).service_account(URL, credential(), ident, place()), server
 
 
