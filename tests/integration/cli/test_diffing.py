@@ -195,6 +195,29 @@ def test_an_encrypted_app_is_compared_with_the_full_token_of_the_secret(stage: S
     assert (code, lines[-1]) == (1, "    + SEALED")
 
 
+def test_entries_of_a_file_stand_for_phase(stage: Stage, tmp_path: Path) -> None:
+    stage.apply(stage.spec())
+    stage.until_ready()
+    held = {key: stage.canary.value(name) for key, name in {"API_KEY": "api key", "DB_URL": "other"}.items()}
+    entries = {key: {"value": value, "path": stage.folder} for key, value in held.items()}
+    (file := tmp_path / "entries.yaml").write_text(yaml.safe_dump(entries))
+    calls = stage.phase.calls()
+
+    code, lines = stage.said(stage.spec(), "--entries", str(file))
+
+    assert (code, lines) == (1, ["PhaseSecret NS/shop", "  Secret NS/shop would change", "    ~ DB_URL"])
+    assert stage.phase.calls() == calls
+
+
+def test_a_dynamic_secret_is_a_sentence(stage: Stage) -> None:
+    body = {"apiVersion": names.API_VERSION, "kind": "PhaseDynamicSecret", "metadata": {"name": "aws"}, "spec": {}}
+
+    code, lines = stage.said(body)
+
+    assert (code, lines[0]) == (0, "PhaseDynamicSecret NS/aws: no change")
+    assert "nothing to compare" in lines[1]
+
+
 def test_a_push_is_compared_with_the_entries_of_phase(stage: Stage) -> None:
     stage.apply(secret("db", {"PASSWORD": stage.canary.value("password"), "USER": stage.canary.value("user")}))
     push = push_secret("to-phase", stage.phase.url, f"{stage.folder}/push", pollingInterval=_NEVER)

@@ -22,6 +22,7 @@ from phase_operator.cli.diffing.targets import compared_targets
 from phase_operator.cli.failures import ExitCode, Failure
 from phase_operator.cli.manifests import STDIN, Document, ManifestError, read
 from phase_operator.cli.options import (
+    HELP,
     ClusterOptions,
     cluster_options,
     files_option,
@@ -29,11 +30,12 @@ from phase_operator.cli.options import (
     show_values_option,
 )
 from phase_operator.cli.phase import TokenOptions, host_option, now, phase, token_options
-from phase_operator.cli.resources import given
+from phase_operator.cli.rendering.entries import EntriesFormat
+from phase_operator.cli.rendering.entry_file import entries_of
+from phase_operator.cli.resources import given as resource_of
 from phase_operator.cli.terminal import shown, toned
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, text
-from phase_operator.core.values import SecretValue
 from phase_operator.kube.user_cluster import OURS, Resource, UserCluster
 
 _LEASED = "Phase makes the values of a dynamic secret when it leases them: there is nothing to compare before"
@@ -60,25 +62,31 @@ class _Subject:
         return self.title if self.document is None else self.document.at(*field_of(message))
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the command line says."""
+
+    token: TokenOptions
+    named: tuple[str, ...]
+    files: tuple[str, ...]
+    entries_file: str | None
+    entries_format: str | None
+    ca_file: Path | None
+    host: str | None
+    at: ClusterOptions
+
+
+@click.command(context_settings=HELP)
 @click.argument("named", nargs=-1, metavar="[[KIND/]NAME]...")
 @files_option()
+@click.option("--entries", "entries_file", metavar="FILE", help="Entries, instead of Phase's: yaml, json or dotenv.")
+@click.option("--entries-format", type=click.Choice([*EntriesFormat]), help="Their format. Default: by the name.")
 @token_options
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
 @cluster_options()
 @output_option("text", "json")
 @show_values_option()
-def diff(
-    named: Sequence[str],
-    files: Sequence[str],
-    token_file: Path | None,
-    token_stdin: bool,
-    ca_file: Path | None,
-    host: str | None,
-    at: ClusterOptions,
-    output: str,
-    show_values: bool,
-) -> int:
+def diff(token_file: Path | None, output: str, *, token_stdin: bool, show_values: bool, **given: Any) -> int:
     """Show what the operator would change for a resource, as it is or as a file has it.
 
     Values are compared here, by digests, and none is shown. Phase is read with the token that is given, else with the
@@ -86,18 +94,21 @@ def diff(
 
     Exit code: 0 if nothing would change, 1 if something would, higher if that cannot be told.
     """
+    asked = _Given(TokenOptions(token_file, token_stdin), **given)
     with _above_one():
-        if bool(named) is bool(files):
-            raise click.UsageError("give either the name of a resource or -f FILE")
-        if token_stdin and STDIN in files:
-            raise click.UsageError("the standard input cannot be both the token and the file")
-        documents = _documents(files)
-        token = TokenOptions(token_file, token_stdin).read()
+        _check(asked)
         if show_values:
             _check_shown()
-        reports = _reports(at, named, documents, token, ca_file, host)
+        reports = _reports(asked)
     _print(reports, output, show_values=show_values)
     return ExitCode.OK if all(each.is_same for each in reports) else ExitCode.NO
+
+
+def _check(given: _Given) -> None:
+    if bool(given.named) is bool(given.files):
+        raise click.UsageError("give either the name of a resource or -f FILE")
+    if [*given.files, given.entries_file].count(STDIN) + given.token.stdin > 1:
+        raise click.UsageError("the standard input is one of -f -, --entries - and --token-stdin")
 
 
 @contextmanager
@@ -130,20 +141,17 @@ def _check_shown() -> None:
         click.confirm("Values of secrets will be shown here. Go on?", abort=True, err=True)
 
 
-def _reports(
-    at: ClusterOptions,
-    named: Sequence[str],
-    documents: Sequence[Document],
-    token: SecretValue | None,
-    ca_file: Path | None,
-    host: str | None,
-) -> list[Report]:
+def _reports(given: _Given) -> list[Report]:
+    documents = _documents(given.files)
+    entries = entries_of(given.entries_file, given.entries_format) if given.entries_file is not None else None
+    token = given.token.read() if entries is None else None
+
     async def work() -> list[Report]:
-        async with connected(at) as cluster, phase(ca_file) as reader:
-            means = Means(cluster, reader, secrets.token_bytes(32), now, token, host)
-            namespace = namespace_of(at, cluster)
-            subjects = [await _named(cluster, each, namespace) for each in named]
-            subjects += [await _of_file(cluster, each, at, namespace) for each in documents]
+        async with connected(given.at) as cluster, phase(given.ca_file) as reader:
+            means = Means(cluster, reader, secrets.token_bytes(32), now, token, given.host, entries)
+            namespace = namespace_of(given.at, cluster)
+            subjects = [await _named(cluster, each, namespace) for each in given.named]
+            subjects += [await _of_file(cluster, each, given.at, namespace) for each in documents]
             return [await _compared(means, each) for each in subjects]
 
     with of_cluster():
@@ -151,7 +159,7 @@ def _reports(
 
 
 async def _named(cluster: UserCluster, name: str, namespace: str) -> _Subject:
-    found = given(name)
+    found = resource_of(name)
     body = await cluster.get(found.resource, namespace, found.name)
     return _Subject(body, body, namespace)
 

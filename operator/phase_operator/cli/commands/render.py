@@ -11,7 +11,7 @@ from phase_operator.cli.cluster import waited_for
 from phase_operator.cli.desired import Subject
 from phase_operator.cli.failures import ExitCode, Failure
 from phase_operator.cli.kustomize import built
-from phase_operator.cli.manifests import STDIN, Document, ManifestError, documents, read, sources
+from phase_operator.cli.manifests import STDIN, Document, ManifestError, documents, read
 from phase_operator.cli.options import (
     HELP,
     ClusterOptions,
@@ -21,7 +21,8 @@ from phase_operator.cli.options import (
     show_values_option,
 )
 from phase_operator.cli.phase import TokenOptions, host_option, token_options
-from phase_operator.cli.rendering.entries import EntriesFormat, entries, format_of
+from phase_operator.cli.rendering.entries import EntriesFormat
+from phase_operator.cli.rendering.entry_file import entries_of
 from phase_operator.cli.rendering.from_phase import PhaseSource, answers
 from phase_operator.cli.rendering.objects import masked
 from phase_operator.cli.rendering.output import as_env, as_list, write_folder
@@ -110,23 +111,12 @@ def _documents(given: _Given) -> Iterator[Document]:
 def _answers(found: Sequence[Subject], given: _Given) -> Sequence[Snapshot]:
     """Return what there is for each PhaseSecret: the entries of the file, or Phase's answer."""
     if given.entries_file is not None:
-        return [_held(given.entries_file, given.entries_format)] * len(found)
+        return [Snapshot.of("", entries_of(given.entries_file, given.entries_format))] * len(found)
     token = None if given.token_from_cluster else given.token.read()
     if token is None and not given.token_from_cluster:
         raise click.UsageError(f"give --entries FILE, or a token of Phase by {_TOKEN}")
     source = PhaseSource(token, given.host, given.ca_file, given.at)
     return waited_for(answers(found, source))
-
-
-def _held(file: str, given: str | None) -> Snapshot:
-    form = EntriesFormat(given) if given else format_of(file)
-    if form is None:
-        raise click.UsageError(f"give --entries-format: the name of {file} does not say it")
-    try:
-        [source] = sources([file])
-        return Snapshot.of("", entries(source.raw, source.file, form))
-    except ManifestError as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 def _rendered(subject: Subject, answer: Snapshot) -> Sequence[Made]:

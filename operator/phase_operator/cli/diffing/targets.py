@@ -12,7 +12,7 @@ from phase_operator.cli.diffing.report import Report
 from phase_operator.cli.diffing.restarts import ComingRestart, Followed, coming_restart, followed
 from phase_operator.cli.phase import of_phase
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.json_access import mapping
+from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.followers import policies
 from phase_operator.core.rollout.progress import WorkloadKind
@@ -51,7 +51,9 @@ async def compared_targets(means: Means, title: str, body: Body, existing: Body 
 
 async def _answer(means: Means, of: Subject) -> Snapshot:
     if means.entries is not None:
-        return Snapshot.of("", means.entries)
+        # They stand for the same app as before.
+        app_id = text(mapping(of.context.resource.status.get("source")).get("appId"))
+        return Snapshot.of(app_id, means.entries)
     token = await means.token_of(of.ask)
     with of_phase():
         return await means.reader.read(of.context.spec, of.key.namespace, token.text)
