@@ -97,7 +97,7 @@ def source(path: Path) -> Source:
 def documents(raw: bytes, file: str) -> Iterator[Document]:
     """Yield the objects of a YAML stream, and the items of its Lists; raise ManifestError."""
     try:
-        for read in read_all(raw):
+        for read in read_all(_bounded(raw, file)):
             yield from _objects(read, file)
     except YamlError as error:
         raise ManifestError(file, error.problem, error.line) from error
