@@ -130,7 +130,7 @@ async def _of_official(given: _Given, files: Sequence[str], at: ClusterOptions, 
     judged = await _judged(given, every)
     shared = of_all(every)
     return [
-        _report(candidate, given, judged.get(candidate.key), secrets, list(contested(candidate, shared)))
+        _report(candidate, given, judged.get(candidate.key), secrets, list(contested(candidate, shared, given.tenancy)))
         for candidate in every
     ]
 

@@ -112,9 +112,15 @@ def steps(every: Sequence[Candidate], found: Mapping[ObjectKey, Mapping[str, Any
     for candidate, ref, target in _named(every):
         if force.named and ref.key not in force.named:
             continue
-        rivals = users[ref.key] - {candidate.key}
+        rivals = _rivals(users[ref.key], candidate.key, ref.key)
         made.append(_step(candidate, ref, target, found.get(ref.key), rivals, force))
     return sorted(made, key=lambda step: (step.secret, step.owner))
+
+
+def _rivals(users: Collection[ObjectKey], key: ObjectKey, secret: ObjectKey) -> list[ObjectKey]:
+    """Return the other PhaseSecrets that may have a Secret as well: one from elsewhere is none to one at home."""
+    others = [each for each in users if each != key]
+    return [each for each in others if each.namespace == secret.namespace or key.namespace != secret.namespace]
 
 
 def _named(every: Sequence[Candidate]) -> Iterator[tuple[Candidate, TargetRef, ManagedSecretReference]]:
@@ -136,6 +142,8 @@ def _step(
         return Step(ref.key, candidate.key, Verdict.MISSING, "the operator makes it")
     observed = observe(metadata)
     verdict, why = _verdict(candidate.key, target, metadata, observed, rivals, forced=force.over(ref.key))
+    if verdict is Verdict.MARK and ref.key.namespace != candidate.key.namespace and ref.key not in force.named:
+        verdict, why = Verdict.KEPT, "the PhaseSecret is in another namespace: name the Secret to hand it over"
     named, least = _taken_out(candidate, ref, target, observed)
     return Step(
         ref.key,

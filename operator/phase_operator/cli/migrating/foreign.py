@@ -14,6 +14,8 @@ from phase_operator.core.values import ObjectKey
 Path = tuple[str | int, ...]
 # The most fields that are named: whoever writes the resource decides how many there are.
 _MOST_NAMED = 50
+# No field of a resource lies deeper; what does is named at this depth.
+_DEEPEST = 32
 _DEFAULT_NAMESPACE = "default"
 SPEC: Path = ("spec",)
 
@@ -105,7 +107,7 @@ class Foreign:
         """Collect the fields that were not read; `opened` are those in which something was."""
         if path in self._read or _says_nothing(value) or len(found) > _MOST_NAMED:
             return
-        if path not in opened:
+        if path not in opened or len(path) > _DEEPEST:
             found.append(path)
             return
         members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -122,12 +124,11 @@ class Foreign:
         return value
 
 
-def _says_nothing(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(map(_says_nothing, value.values()))
-    if isinstance(value, list):
-        return all(map(_says_nothing, value))
-    return value is None or value == ""
+def _says_nothing(value: object, depth: int = 0) -> bool:
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if members is None:
+        return value is None or value == ""
+    return depth < _DEEPEST and all(_says_nothing(each, depth + 1) for each in members)
 
 
 def spelled(path: Path) -> str:

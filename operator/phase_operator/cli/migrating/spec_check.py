@@ -53,11 +53,17 @@ def of_all(every: Sequence[Candidate]) -> dict[TargetRef, Sequence[Candidate]]:
     return {ref: users for ref, users in named.items() if len({each.key for each in users}) > 1}
 
 
-def contested(candidate: Candidate, shared: Mapping[TargetRef, Sequence[Candidate]]) -> Iterator[Finding]:
-    """Yield the Secrets that another resource names too."""
+def contested(
+    candidate: Candidate, shared: Mapping[TargetRef, Sequence[Candidate]], tenancy: Tenancy
+) -> Iterator[Finding]:
+    """Yield the Secrets that another resource names too, and may write by these settings."""
     for ref, users in shared.items():
-        others = sorted({str(each.key) for each in users if each.key != candidate.key})
-        if any(each.key == candidate.key for each in users):
+        place = ref.key.namespace
+        rivals = [each.key for each in users if each.key != candidate.key]
+        others = sorted(
+            {str(key) for key in rivals if not reach_refusal(tenancy, Use.TARGET, key.namespace, {}, place)}
+        )
+        if others and any(each.key == candidate.key for each in users):
             what = f"TargetConflict: PhaseSecret {clean_listing(others)} names it too; there one overwrites the other"
             cure = "leave it to one, or let each have keys by creationPolicy: Merge"
             yield Finding(Severity.STOPS, clean(str(ref)), what, cure)
@@ -99,7 +105,7 @@ def _other_namespaces(candidate: Candidate, spec: PhaseSecretSpec, _: Version, t
     for target in spec.managed_secret_references:
         ref = secret_ref(target, own)
         if why := reach_refusal(tenancy, Use.TARGET, own, {}, ref.key.namespace):
-            cure = "for a Secret that is there already the grant has to say what=target+adopt"
+            cure = "a Secret that is there already needs what=target+adopt, or the mark of `migrate adopt`"
             yield Finding(Severity.STOPS, str(ref), f"CrossNamespaceRefused: {why}", cure)
 
 

@@ -138,3 +138,27 @@ def test_text_of_others_is_safe_in_a_row() -> None:
     found = metadata(evil, manager=evil, annotations={"secrets.phase.dev/owner": evil})
 
     assert all(cell.isprintable() for cell in step(found).row())
+
+
+def elsewhere(name: str = "grab", namespace: str = "evil") -> dict[str, Any]:
+    """Make a PhaseSecret of another namespace that names the Secret."""
+    target = {"secretName": "shop", "secretNamespace": "team"}
+    return {"metadata": {"namespace": namespace, "name": name}, "spec": spec(managedSecretReferences=[target])}
+
+
+def test_a_resource_of_another_namespace_gets_a_secret_only_if_that_is_named() -> None:
+    every = list(candidates([elsewhere()]))
+
+    [plain], [named] = (steps(every, {SHOP: metadata("A")}, force) for force in (NOBODY, Force({SHOP})))
+
+    assert (plain.verdict, named.verdict) == (Verdict.KEPT, Verdict.MARK)
+
+
+def test_a_resource_of_another_namespace_does_not_keep_a_secret_from_its_own() -> None:
+    for force in (NOBODY, Force({SHOP}, keepers=True)):
+        made = steps(list(candidates([phase_secret(), elsewhere()])), {SHOP: metadata("A")}, force)
+
+        assert {str(each.owner): each.verdict for each in made} == {
+            "team/shop": Verdict.MARK,
+            "evil/grab": Verdict.KEPT,
+        }

@@ -76,3 +76,15 @@ def test_a_body_that_is_nonsense_reads_as_nothing() -> None:
 
 def test_a_path_is_spelled_without_signs_that_a_terminal_obeys() -> None:
     assert spelled(("spec", "data", 0, "a\x1b[31m\nb")) == "spec.data[0].a [31m b"
+
+
+def test_a_field_that_is_very_deep_is_named() -> None:
+    deep: object = ""
+    for _ in range(5000):
+        deep = {"x": deep}
+
+    original = Foreign({"spec": {"deep": deep}})
+    original.text("spec", "deep", "x", "x")
+
+    [path] = original.unread()
+    assert path[:2] == ("spec", "deep")

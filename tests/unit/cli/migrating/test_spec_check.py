@@ -173,7 +173,7 @@ def test_two_resources_of_one_secret_are_both_named() -> None:
     shared = of_all(every)
 
     for each, other in zip(every, reversed(every), strict=True):
-        [finding] = contested(each, shared)
+        [finding] = contested(each, shared, NO_SETTINGS)
         assert (finding.severity, f'"{other.key}"' in finding.what) == (Severity.STOPS, True)
 
 
@@ -202,3 +202,16 @@ def test_other_kinds_are_no_phase_secrets() -> None:
     assert is_phase_secret({"apiVersion": "secrets.phase.dev/v1alpha1", "kind": "PhaseSecret"})
     assert not is_phase_secret({"apiVersion": "example.com/v1", "kind": "PhaseSecret"})
     assert not is_phase_secret({"kind": 5})
+
+
+def test_a_resource_of_another_namespace_contests_only_with_a_grant() -> None:
+    target = {"secretName": "shop", "secretNamespace": "team"}
+    foreign = {"metadata": {"namespace": "evil", "name": "grab"}, "spec": spec(managedSecretReferences=[target])}
+    own, other = candidates([phase_secret(), foreign])
+    granted = Tenancy((parse_grant("from=evil,to=team,what=target"),))
+
+    shared = of_all([own, other])
+
+    assert list(contested(own, shared, NO_SETTINGS)) == []
+    assert len(list(contested(own, shared, granted))) == 1
+    assert len(list(contested(other, shared, NO_SETTINGS))) == 1
