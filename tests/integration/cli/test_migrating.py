@@ -232,6 +232,40 @@ def test_check_asks_no_host_that_the_person_did_not_name(world: World, admin: Pe
     assert "what Phase holds at http://127.0.0.1:9: the token is sent there only with --host" in result.stderr
 
 
+def test_check_takes_the_token_of_the_secret_that_a_resource_names(world: World, admin: Person) -> None:
+    entry(world, "DB_URL", "db-main")
+    make(world, phaseAppEnvTag="db")
+    make(world, "tokenless", authentication=token_in("none"))
+    command = ("migrate", "check", *SOURCE, "-n", world.namespace, "--token-from-cluster", "-o", "json")
+
+    found = json.loads(admin.does(*command, "--host", world.phase.url, code=1).stdout)["resources"]
+
+    shop, tokenless = sorted(found, key=lambda each: str(each["name"]))
+    assert any("DB_URL" in each["what"] for each in shop["findings"])
+    assert 'there is no Secret "none"' in tokenless["notJudged"][0]
+
+
+def test_a_token_goes_to_the_hosts_that_its_secret_lists_and_to_no_other(world: World, admin: Person) -> None:
+    """Nobody is at the other host: if it were asked, the command would end in 4."""
+    listed = secret("listed", {"token": world.phase.token("operator", form="pss")})
+    listed["metadata"]["annotations"] = {"secrets.phase.dev/allowed-hosts": world.phase.url}
+    world.apply(listed)
+    entry(world, "DB_URL")
+    make(world, "asked", authentication=token_in("listed"))
+    make(world, "refused", authentication=token_in("listed"), phaseHost="http://127.0.0.1:9")
+    command = ("migrate", "check", *SOURCE, "-n", world.namespace, "--token-from-cluster", "-o", "json")
+
+    found = json.loads(admin.does(*command, "--host", "http://127.0.0.1:9", code=0).stdout)["resources"]
+
+    asked, refused = sorted(found, key=lambda each: str(each["name"]))
+    assert asked["notJudged"] == []
+    assert "http://127.0.0.1:9" in refused["notJudged"][0]
+
+
+def token_in(name: str) -> dict[str, Any]:
+    return {"serviceToken": {"serviceTokenSecretReference": {"secretName": name}}}
+
+
 def test_check_names_the_app_and_the_environment_that_were_meant(world: World, admin: Person, token_file: Path) -> None:
     entry(world, "DB_URL")
     make(world, phaseApp="sho", phaseAppEnv="produc")

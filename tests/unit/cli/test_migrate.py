@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from phase_operator.cli import cli
+from support.canary import Canary
 
 SAMPLES = Path(__file__).parent / "migrating/samples"
 
@@ -128,6 +129,11 @@ def test_a_setting_of_the_operator_counts() -> None:
         pytest.param(("check", "--from", "official-v1", "-f", "-", "--grant", "x"), id="no grant"),
         pytest.param(("check", "--from", "official-v1", "-f", "-", "--host", "phase"), id="no host"),
         pytest.param(("check", "--from", "official-v1", "-f", "/does/not/exist"), id="no file"),
+        pytest.param(("check", "--from", "official-v1", "-f", "-", "--entries", "-"), id="twice the input"),
+        pytest.param(
+            ("check", "--from", "official-v1", "-f", "-", "--entries", "x.txt"), id="entries without a format"
+        ),
+        pytest.param(("check", "--from", "official-v1", "-f", "-", "--entries", "/no/x.json"), id="no file of entries"),
         pytest.param(("check", "--from", "official-v1", "-n", "a", "-A"), id="-n and -A"),
         pytest.param(("convert", "--from", "official-v2"), id="nothing to convert"),
         pytest.param(("adopt", "--from", "official-v2", "--force"), id="--force for nothing"),
@@ -207,3 +213,25 @@ def test_files_of_other_kinds_alone_are_said() -> None:
     [left_out, error] = result.stderr.splitlines()
     assert left_out == "left out: 1 of kind Deployment"
     assert error.endswith(": there is no ExternalSecret to convert")
+
+
+def test_entries_of_a_file_are_compared_key_by_key(tmp_path: Path, canary: Canary) -> None:
+    file = tmp_path / "entries.json"
+    tags = {"DB_URL": "db", "DB_REPLICA": "db-main", "EMPTY": "db"}
+    values = {"DB_URL": canary.value("one"), "DB_REPLICA": canary.value("two"), "EMPTY": ""}
+    file.write_text(json.dumps({key: {"value": values[key], "tags": [tag]} for key, tag in tags.items()}))
+    tagged = SAME.replace("  phaseAppId", "  phaseAppEnvTag: db\n  phaseAppId")
+
+    result = migrate("check", "--from", "official-v2", "-f", "-", "--entries", file, stdin=tagged)
+
+    canary.watch(result.output)
+    assert result.exit_code == 1
+    assert result.stdout == (
+        "SEVERITY         RESOURCE   WHERE             WHAT DIFFERS\n"
+        'breaks silently  team/same  Secret team/same  loses 1 key: "DB_REPLICA"; tag "db" is the whole tag here:'
+        ' phaseAppEnvTags takes several, "db-main" among them\n'
+        'differs          team/same  Secret team/same  gets 1 key with an empty value, left out there: "EMPTY"\n'
+    )
+    assert [line for line in result.stderr.splitlines() if line.startswith("Not judged")] == [
+        "Not judged: whether phaseAppEnv is the whole name of an environment, and no other holds it (team/same)"
+    ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import click
 
 from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.judging import Judged, Rules, Tokens, by_entries, by_phase
+from phase_operator.cli.manifests import STDIN, ManifestError, sources
 from phase_operator.cli.migrating.candidates import Candidate, candidates, is_phase_secret
 from phase_operator.cli.migrating.converters import KINDS, Other, convert
 from phase_operator.cli.migrating.draft import Named
@@ -18,7 +21,7 @@ from phase_operator.cli.migrating.official import Version
 from phase_operator.cli.migrating.secrets_check import of_secret
 from phase_operator.cli.migrating.spec_check import contested, of_all, of_spec
 from phase_operator.cli.migrating.spec_check import unjudged as left_by_spec
-from phase_operator.cli.moving import Judged, PhaseJudge, bodies, metadata_of, of_kinds
+from phase_operator.cli.moving import bodies, metadata_of, of_kinds
 from phase_operator.cli.options import (
     HELP,
     ClusterOptions,
@@ -27,19 +30,23 @@ from phase_operator.cli.options import (
     output_option,
     selector_option,
 )
-from phase_operator.cli.phase import TokenOptions, of_phase, phase, token_options
+from phase_operator.cli.phase import TokenOptions, host_option, phase, token_options
+from phase_operator.cli.rendering.entries import EntriesFormat, entries, format_of
 from phase_operator.cli.terminal import Tone, print_table, say, toned
 from phase_operator.core.access.grants import parse_grant
-from phase_operator.core.access.hosts import Host, parse_host
+from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.access.tenancy import Tenancy
+from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.targets.policy import secret_ref
-from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.core.text import clean
+from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.kube.user_cluster import PHASE_SECRETS, Trouble, UserError
 
 _HEAD = ("SEVERITY", "RESOURCE", "WHERE", "WHAT DIFFERS")
 _TONES = {Severity.BREAKS: Tone.BAD, Severity.STOPS: Tone.BAD, Severity.DIFFERS: Tone.NOTE, Severity.NOTE: Tone.FAINT}
 _SOURCES = [each.value for each in (*Version, *Other)]
+_FORMATS = [each.value for each in EntriesFormat]
 _FOR_ALL = "What holds for every resource: docs/migration.md, under What differs."
 # The metadata of each Secret; the text says why there are none.
 Secrets = tuple[Mapping[ObjectKey, Mapping[str, Any] | None], str]
@@ -47,13 +54,34 @@ Secrets = tuple[Mapping[ObjectKey, Mapping[str, Any] | None], str]
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What the command line says about a check of the official operator's resources."""
+    """What the command line says."""
 
-    version: Version
-    tenancy: Tenancy
-    hosts: tuple[Host, ...]
-    token: SecretValue | None
+    token: TokenOptions
+    source: str
+    files: tuple[str, ...]
+    at: ClusterOptions
+    selector: str
+    entries_file: str | None
+    entries_format: str | None
+    token_from_cluster: bool
+    host: str | None
     ca_file: Path | None
+    grants: tuple[str, ...]
+    allowed: tuple[str, ...]
+    impersonation: bool
+    output: str
+
+    @property
+    def tenancy(self) -> Tenancy:
+        """What the operator's settings allow."""
+        grants = _parsed(self.grants, parse_grant, "--grant")
+        hosts = _parsed(self.allowed, parse_host, "--allow-phase-host")
+        return Tenancy(grants, hosts, impersonation=self.impersonation)
+
+    @property
+    def rules(self) -> Rules:
+        """What both operators are compared by."""
+        return Rules(Version(self.source), self.impersonation)
 
 
 @click.command(context_settings=HELP)
@@ -61,46 +89,26 @@ class _Given:
 @files_option()
 @cluster_options(all_namespaces=True)
 @selector_option()
+@click.option("--entries", "entries_file", metavar="FILE", help="Entries, instead of Phase's: yaml, json or dotenv.")
+@click.option("--entries-format", type=click.Choice(_FORMATS), help="Their format. Default: by the name.")
 @token_options
-@click.option(
-    "--host", "hosts", multiple=True, metavar="URL", help="Phase that may get the token, if it is not the cloud."
-)
+@click.option("--token-from-cluster", is_flag=True, help="Take the token of the Secret that each resource names.")
+@host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
 @click.option("--grant", "grants", multiple=True, metavar="GRANT", help="As the operator's setting. May be repeated.")
 @click.option("--allow-phase-host", "allowed", multiple=True, metavar="URL", help="As the operator's setting.")
 @click.option("--allow-impersonation-types", "impersonation", is_flag=True, help="As the operator's setting.")
 @output_option("table", "json")
-def check(
-    source: str,
-    files: tuple[str, ...],
-    at: ClusterOptions,
-    selector: str,
-    token_file: Path | None,
-    ca_file: Path | None,
-    hosts: tuple[str, ...],
-    grants: tuple[str, ...],
-    allowed: tuple[str, ...],
-    output: str,
-    *,
-    token_stdin: bool,
-    impersonation: bool,
-) -> int:
+def check(token_file: Path | None, *, token_stdin: bool, **given: Any) -> int:
     """Say what would differ after a move, the worst first; exit with 1 if anything does.
 
-    The resources are those of the cluster, or of files. With a token of Phase, both operators' results are compared
-    key by key; without one, what cannot be judged is named.
+    The resources are those of the cluster, or of files. With a token of Phase, or with entries in a file, both
+    operators' results are compared key by key; without, what cannot be judged is named.
     """
-    if source in list(Other):
-        reports = _of_others(Other(source), files, at)
-    else:
-        tenancy = Tenancy(
-            _parsed(grants, parse_grant, "--grant"),
-            _parsed(allowed, parse_host, "--allow-phase-host"),
-            impersonation=impersonation,
-        )
-        token = TokenOptions(token_file, token_stdin).read()
-        given = _Given(Version(source), tenancy, _parsed(hosts, parse_host, "--host"), token, ca_file)
-        reports = waited_for(_of_official(given, files, at, selector))
-    _print(worst_first(reports), output)
+    asked = _Given(TokenOptions(token_file, token_stdin), **given)
+    if [*asked.files, asked.entries_file].count(STDIN) + token_stdin > 1:
+        raise click.UsageError("the standard input is one of -f -, --entries - and --token-stdin")
+    reports = _of_others(asked) if asked.source in list(Other) else waited_for(_of_official(asked))
+    _print(worst_first(reports), asked.output)
     return ExitCode.NO if any(each.differs for each in reports) else ExitCode.OK
 
 
@@ -111,9 +119,10 @@ def _parsed(texts: Iterable[str], parse: Any, option: str) -> tuple[Any, ...]:
         raise click.UsageError(f"{option}: {error}") from None
 
 
-def _of_others(other: Other, files: Sequence[str], at: ClusterOptions) -> list[Report]:
-    found = bodies(files) if files else waited_for(_listed(other, at))
-    return [each.report() for each in convert(found, other, Named(), at.namespace or "").made]
+def _of_others(given: _Given) -> list[Report]:
+    other = Other(given.source)
+    found = bodies(given.files) if given.files else waited_for(_listed(other, given.at))
+    return [each.report() for each in convert(found, other, Named(), given.at.namespace or "").made]
 
 
 async def _listed(other: Other, at: ClusterOptions) -> list[Mapping[str, Any]]:
@@ -121,16 +130,24 @@ async def _listed(other: Other, at: ClusterOptions) -> list[Mapping[str, Any]]:
         return await of_kinds(cluster, namespace_of(at, cluster), KINDS[other])
 
 
-async def _of_official(given: _Given, files: Sequence[str], at: ClusterOptions, selector: str) -> list[Report]:
-    if files:
-        every = list(candidates(filter(is_phase_secret, bodies(files)), at.namespace or ""))
+async def _of_official(given: _Given) -> list[Report]:
+    # Before anything is read: a wrong setting is a wrong setting.
+    tenancy = given.tenancy
+    if given.files:
+        every = list(candidates(filter(is_phase_secret, bodies(given.files)), given.at.namespace or ""))
         secrets: Secrets = ({}, "")
     else:
-        every, secrets = await _of_cluster(at, selector)
+        every, secrets = await _of_cluster(given.at, given.selector)
     judged = await _judged(given, every)
     shared = of_all(every)
     return [
-        _report(candidate, given, judged.get(candidate.key), secrets, list(contested(candidate, shared, given.tenancy)))
+        _report(
+            candidate,
+            [*of_spec(candidate, given.rules.version, tenancy), *contested(candidate, shared, tenancy)],
+            judged.get(candidate.key),
+            secrets,
+            given.rules.version,
+        )
         for candidate in every
     ]
 
@@ -154,33 +171,46 @@ async def _of_cluster(at: ClusterOptions, selector: str) -> tuple[list[Candidate
 
 
 async def _judged(given: _Given, every: Sequence[Candidate]) -> dict[ObjectKey, Judged]:
-    """Return what Phase shows about each resource; nothing without a token."""
-    if given.token is None:
+    """Return what Phase, or the file of entries, shows about each resource; nothing if neither is given."""
+    if given.entries_file is not None:
+        return by_entries(every, _held(given.entries_file, given.entries_format), given.rules)
+    token = None if given.token_from_cluster else given.token.read()
+    if token is None and not given.token_from_cluster:
         return {}
-    async with phase(given.ca_file) as reader:
-        with of_phase():
-            judge = PhaseJudge(reader, given.token, given.hosts, given.tenancy, given.version)
-        found = {each.key: await judge.judge(each, each.spec) for each in every if each.spec is not None}
-    if judge.error is not None and not judge.is_answered:
-        raise Failure(f"{judge.error.reason}: {judge.error.message}", ExitCode.NO_PHASE)
-    return found
+    hosts = () if given.host is None else (parse_host(origin(base_url(given.host))),)
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(connected(given.at)) if given.token_from_cluster else None
+        reader = await stack.enter_async_context(phase(given.ca_file))
+        return await by_phase(every, reader, Tokens(token, cluster, hosts), given.rules)
+
+
+def _held(file: str, written: str | None) -> Snapshot:
+    form = EntriesFormat(written) if written else format_of(file)
+    if form is None:
+        raise click.UsageError(f"give --entries-format: the name of {clean(file)} does not say it")
+    try:
+        [source] = sources([file])
+        return Snapshot.of("", entries(source.raw, source.file, form))
+    except ManifestError as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 def _report(
-    candidate: Candidate, given: _Given, judged: Judged | None, secrets: Secrets, more: Sequence[Finding]
+    candidate: Candidate, findings: Sequence[Finding], judged: Judged | None, secrets: Secrets, version: Version
 ) -> Report:
-    findings = [*of_spec(candidate, given.version, given.tenancy), *more]
     if candidate.spec is None:
         return Report(candidate.key, findings)
     if judged is None:
-        judged = Judged(unjudged=left_by_spec(candidate.spec, given.version))
-    findings += judged.findings
+        judged = Judged(unjudged=left_by_spec(candidate.spec, version))
     metadata, why_none = secrets
-    for target in candidate.spec.managed_secret_references:
-        ref = secret_ref(target, candidate.key.namespace)
-        if found := metadata.get(ref.key):
-            findings += of_secret(candidate.key, ref, observe(found), judged.made.get(ref))
-    return Report(candidate.key, findings, [*judged.unjudged, *([why_none] if why_none else [])])
+    taken = [
+        finding
+        for ref in (secret_ref(each, candidate.key.namespace) for each in candidate.spec.managed_secret_references)
+        if (found := metadata.get(ref.key))
+        for finding in of_secret(candidate.key, ref, observe(found), judged.made.get(ref))
+    ]
+    left = [*judged.unjudged, *([why_none] if why_none else [])]
+    return Report(candidate.key, [*findings, *judged.findings, *taken], left)
 
 
 def _print(reports: Sequence[Report], output: str) -> None:

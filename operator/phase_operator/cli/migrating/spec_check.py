@@ -69,12 +69,15 @@ def contested(
             yield Finding(Severity.STOPS, clean(str(ref)), what, cure)
 
 
+def unjudged_names(spec: PhaseSecretSpec) -> list[str]:
+    """Return what only the lists of apps and environments can tell."""
+    app = ["whether phaseApp is the whole name of an app"] if spec.phase_app_id is None else []
+    return [*app, "whether phaseAppEnv is the whole name of an environment, and no other holds it"]
+
+
 def unjudged(spec: PhaseSecretSpec, version: Version) -> list[str]:
     """Return what only Phase can tell about a resource."""
-    found = []
-    if spec.phase_app_id is None:
-        found.append("whether phaseApp is the whole name of an app")
-    found.append("whether phaseAppEnv is the whole name of an environment, and no other holds it")
+    found = unjudged_names(spec)
     if spec.phase_app_env_tag is not None:
         found.append("which entries phaseAppEnvTag selects: it is the whole tag here, and part of one there")
     found.append("keys that collide, empty values, dynamic secrets, and whether the data fit secretType")
