@@ -227,10 +227,10 @@ def test_entries_of_a_file_are_compared_key_by_key(tmp_path: Path, canary: Canar
     canary.watch(result.output)
     assert result.exit_code == 1
     assert result.stdout == (
-        "SEVERITY         RESOURCE   WHERE             WHAT DIFFERS\n"
-        'breaks silently  team/same  Secret team/same  loses 1 key: "DB_REPLICA"; tag "db" is the whole tag here:'
+        "SEVERITY         RESOURCE    WHERE             WHAT DIFFERS\n"
+        'breaks silently  team/same   Secret team/same  loses 1 key: "DB_REPLICA"; tag "db" is the whole tag here:'
         ' phaseAppEnvTags takes several, "db-main" among them\n'
-        'differs          team/same  Secret team/same  gets 1 key with an empty value, left out there: "EMPTY"\n'
+        'differs          team/same   Secret team/same  gets 1 key with an empty value, left out there: "EMPTY"\n'
     )
     assert [line for line in result.stderr.splitlines() if line.startswith("Not judged")] == [
         "Not judged: whether phaseAppEnv is the whole name of an environment, and no other holds it (team/same)"
