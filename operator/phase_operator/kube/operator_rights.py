@@ -29,7 +29,13 @@ class Rule:
             plural, _, subresource = resource.partition("/")
             for verb in self.verbs:
                 for name in self.objects or ("",):
-                    yield Request(verb, Resource(self.group, "", plural, ""), namespace, name, subresource)
+                    yield Request(
+                        verb,
+                        Resource(self.group, "", plural, "", is_namespaced=plural != "namespaces"),
+                        namespace,
+                        name,
+                        subresource,
+                    )
 
 
 # In each namespace that is watched.

@@ -51,6 +51,7 @@ class Resource:
     version: str
     plural: str
     kind: str
+    is_namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -71,19 +72,23 @@ OURS = tuple(Resource(names.GROUP, names.VERSION, each.plural, each.kind) for ea
 PHASE_SECRETS, DYNAMIC_SECRETS, PUSH_SECRETS = OURS
 SECRETS = Resource("", "v1", "secrets", "Secret")
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", is_namespaced=False)
 PODS = Resource("", "v1", "pods", "Pod")
 EVENTS = Resource("", "v1", "events", "Event")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
+CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", is_namespaced=False
+)
 NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 _AUTHORIZATION = "authorization.k8s.io"
-_OWN_REVIEWS = Resource(_AUTHORIZATION, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
-REVIEWS = Resource(_AUTHORIZATION, "v1", "subjectaccessreviews", "SubjectAccessReview")
+_OWN_REVIEWS = Resource(
+    _AUTHORIZATION, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", is_namespaced=False
+)
+REVIEWS = Resource(_AUTHORIZATION, "v1", "subjectaccessreviews", "SubjectAccessReview", is_namespaced=False)
 # The most bytes of a pod's answer that are read.
-_MOST_OF_A_POD = 1024 * 1024
+MOST_OF_A_POD = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +108,12 @@ class Request:
         part = f"/{self.subresource}" if self.subresource else ""
         object_name = f"/{self.name}" if self.name else ""
         where = f" in namespace {self.namespace}" if self.namespace else " in all namespaces"
+        if not self.resource.is_namespaced:
+            where = ""
         return f"{self.verb} {self.resource}{part}{object_name}{where}"
 
 
-_VERSION = Request("get", Resource("", "", "version", "Version"), "")
+_VERSION = Request("get", Resource("", "", "version", "Version", is_namespaced=False), "")
 
 
 class UserError(Exception):
@@ -248,15 +255,23 @@ class UserCluster:
                     yield line.decode(errors="replace").rstrip("\r\n")
 
     async def ask_pod(
-        self, namespace: str, pod: str, port: int, path: str, query: Sequence[tuple[str, str]] = ()
+        self,
+        namespace: str,
+        pod: str,
+        port: int,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        most: int = MOST_OF_A_POD,
     ) -> PodAnswer:
         """Return what a pod answers to GET through the API server; raise UserError if it was not asked.
+
+        So is an answer of more than `most` bytes.
 
         Who may do that may ask any port of any pod of the namespace.
         """
         request = Request("get", PODS, namespace, f"{pod}:{port}", "proxy", rest=path)
         with self._understood(request):
-            status, body = await self._client.raw(_path(request), query, _MOST_OF_A_POD)
+            status, body = await self._client.raw(_path(request), query, most)
             refusal = json_object(body) or {}
             if status >= 400 and refusal.get("kind") == "Status":
                 # The API server's own words: a program in a pod answers in others.

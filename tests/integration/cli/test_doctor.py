@@ -211,16 +211,18 @@ def test_what_is_wrong_is_named_with_its_cure(clinic: Clinic, world: World) -> N
         eventually(lambda: world.condition("of-none").get("reason"), what="the missing token is reported")
 
         found = clinic.checks()
+        result = clinic.doctor("--operator-namespace", HOME)
     finally:
         clinic.plane.kubectl("-n", clinic.watched, "replace", "-f", "-", stdin=json.dumps(fresh(role)))
         world.api.delete("deployment", "phase-kubernetes-operator", clinic.watched)
         for name in ("of-torn", "of-none"):
             world.api.delete("phasesecret", name, clinic.watched)
 
+    assert result.exit_code == 1
     assert verdicts(found, "bad") == {"operators", "operator's rights", "resources", "tokens"}
     assert f"runs in {clinic.watched}/phase-kubernetes-operator" in found["operators"]["sentence"]
     assert f"may not create events in namespace {clinic.watched}" in found["operator's rights"]["sentence"]
-    assert "1 ready, 2 not" in found["resources"]["sentence"]
+    assert "1 ready, 2 not ready in" in found["resources"]["sentence"]
     assert "TokenSecretNotFound: Create it" in found["resources"]["cure"]
     assert f"{clinic.watched}/nowhere does not exist" in found["tokens"]["sentence"]
     assert f"{clinic.watched}/torn is not usable" in found["tokens"]["sentence"]

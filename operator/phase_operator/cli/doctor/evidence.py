@@ -26,6 +26,8 @@ MOST_OBJECTS = 5_000
 # Characters of the log that are kept, from its end, and lines that are asked for.
 MOST_OF_LOG = 5 * 1024 * 1024
 _LINES = 20_000
+# Bytes of metrics: with those of each resource there may be many.
+_MOST_OF_METRICS = 16 * 1024 * 1024
 # Seconds that one file may take.
 _PATIENCE = 60.0
 _ABOUT = """Support bundle of phase-operator {version}.
@@ -122,7 +124,7 @@ async def _log(cluster: UserCluster, pod: Pod, container: str) -> str:
     """Return the end of a container's log."""
     kept: deque[str] = deque()
     size = 0
-    query = [("container", container), ("tailLines", str(_LINES)), ("timestamps", "true")]
+    query = [("container", container), ("tailLines", str(_LINES))]
     async for line in cluster.log(pod.namespace, pod.name, query):
         kept.append(line)
         size += len(line) + 1
@@ -132,7 +134,7 @@ async def _log(cluster: UserCluster, pod: Pod, container: str) -> str:
 
 
 async def _metrics(cluster: UserCluster, pod: Pod, port: int) -> str:
-    return (await cluster.ask_pod(pod.namespace, pod.name, port, "/metrics")).text
+    return (await cluster.ask_pod(pod.namespace, pod.name, port, "/metrics", most=_MOST_OF_METRICS)).text
 
 
 def _as_target(body: Mapping[str, Any]) -> dict[str, Any]:

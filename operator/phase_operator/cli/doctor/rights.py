@@ -31,8 +31,8 @@ YOURS, OPERATORS, INSTALLING = "your rights", "operator's rights", "rights to in
 # Of so many watched namespaces the operator's rights are asked for, each with 45 questions at most.
 MOST_NAMESPACES = 10
 _RBAC = "rbac.authorization.k8s.io"
-_ROLES = Resource(_RBAC, "v1", "clusterroles", "ClusterRole")
-_BINDINGS = Resource(_RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding")
+_ROLES = Resource(_RBAC, "v1", "clusterroles", "ClusterRole", is_namespaced=False)
+_BINDINGS = Resource(_RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", is_namespaced=False)
 _ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 _NEEDS = (
     ("get, tree, trace, explain", "list", OURS, ""),
@@ -116,10 +116,8 @@ def check_person(allowed: Mapping[Request, bool] | Unread, needs: Mapping[Reques
     by_commands: dict[str, list[Request]] = {}
     for request in missing:
         by_commands.setdefault(needs[request], []).append(request)
-    said = "; ".join(f"{commands}: {shown(each)}" for commands, each in by_commands.items())
-    return Finding(
-        YOURS, Verdict.NOTE, f"you have no right for {said}", "Needed only for these commands; a Role gives it."
-    )
+    cures = [f"{commands}: it takes the right to {shown(each)}" for commands, each in by_commands.items()]
+    return Finding(YOURS, Verdict.NOTE, f"you cannot use {'; '.join(by_commands)}", "\n".join(cures))
 
 
 def check_account(operator: Operator, found: AccountRights) -> Finding:
@@ -129,6 +127,8 @@ def check_account(operator: Operator, found: AccountRights) -> Finding:
     missing = lacking(found.allowed)
     account = f"ServiceAccount {clean(operator.namespace)}/{clean(operator.account)}"
     rest = f"; {counted(found.left_out, 'namespace')} more not looked at" if found.left_out else ""
+    if operator.unclear:
+        rest += f"; settings are not seen that come from {shown(operator.unclear)}"
     if missing:
         return Finding(OPERATORS, Verdict.BAD, f"{account} may not {shown(missing)}{rest}", _grant(operator, missing))
     asked = counted(len(found.allowed), "right")

@@ -25,5 +25,6 @@ def token_problem(secret: Mapping[str, Any] | None) -> str:
     except (binascii.Error, UnicodeDecodeError):
         return "holds something else than text"
     except ExpectedError as error:
-        return f"is not usable: {error.message}"
+        # What follows are the forms, which look like tokens.
+        return f"is not usable: {error.message.partition(':')[0]}"
     return ""

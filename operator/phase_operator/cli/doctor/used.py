@@ -46,7 +46,7 @@ def check_resources(tally: Tally | Unread, where: str) -> Finding:
     worst = sorted(tally.problems.items(), key=lambda each: (-len(each[1].namespaces), -each[1].number, each[0]))
     groups = "; ".join(f"{reason or 'another reason'} {_group(group)}" for reason, group in worst[:_WORST])
     more = f"; {counted(len(worst) - _WORST, 'reason')} more" if len(worst) > _WORST else ""
-    counts = f"{said}, {tally.not_ready} not" if said else f"none of {tally.all} ready"
+    counts = f"{said}, {tally.not_ready} not ready" if said else f"none of {tally.all} ready"
     cures = "\n".join(_cure(reason) for reason, _ in worst[:_WORST])
     return Finding(RESOURCES, Verdict.BAD, f"{counts} {where}: {groups}{more}", cures)
 

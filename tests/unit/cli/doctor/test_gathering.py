@@ -79,7 +79,9 @@ class FakeCluster(UserCluster):
             yield made
         self._take("list", resource, namespace)
 
-    async def ask_pod(self, namespace: str, pod: str, port: int, path: str, query: Any = ()) -> PodAnswer:
+    async def ask_pod(
+        self, namespace: str, pod: str, port: int, path: str, query: Any = (), most: int = 0
+    ) -> PodAnswer:
         self.asked["ask pod"] += 1
         if self.silent_pods:
             raise UserError(Trouble.UNREACHABLE, "the API server does not answer: TimeoutError")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from phase_operator.cli.doctor.deployed import operator_of
 from phase_operator.cli.doctor.findings import Unread, Verdict
 from phase_operator.cli.doctor.rights import (
     MOST_NAMESPACES,
@@ -28,7 +29,7 @@ from phase_operator.kube.operator_rights import (
     requests_of,
 )
 from phase_operator.kube.user_cluster import PODS, Request
-from support.doctored import operator
+from support.doctored import deployment, operator
 from support.operator_process import REPOSITORY
 
 CHART = REPOSITORY / "helm/phase-operator/templates/_helpers.tpl"
@@ -124,6 +125,17 @@ def test_a_right_that_the_operator_lacks_fails_and_names_what_gives_it() -> None
     ]
 
 
+def test_settings_that_cannot_be_seen_are_said() -> None:
+    body = deployment()
+    body["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "settings"}}]
+    deployed = operator_of(body)
+    assert deployed is not None
+
+    finding = check_account(deployed, AccountRights(dict.fromkeys(needs_of_operator(deployed)[0], True)))
+
+    assert finding.sentence.endswith("; settings are not seen that come from envFrom")
+
+
 def test_commands_that_the_person_may_not_use_are_a_note() -> None:
     needs = needs_of_person("shop", "phase-system")
     allowed = {each: each.verb != "patch" for each in needs}
@@ -131,8 +143,9 @@ def test_commands_that_the_person_may_not_use_are_a_note() -> None:
     finding = check_person(allowed, needs)
 
     assert finding.verdict is Verdict.NOTE
-    assert finding.sentence.startswith(
-        "you have no right for sync, suspend, resume: patch phasesecrets.secrets.phase.dev"
+    assert finding.sentence == "you cannot use sync, suspend, resume"
+    assert finding.cure.startswith(
+        "sync, suspend, resume: it takes the right to patch phasesecrets.secrets.phase.dev in namespace shop, patch "
     )
     assert check_person(dict.fromkeys(needs, True), needs).verdict is Verdict.OK
 

@@ -56,7 +56,7 @@ def test_reasons_come_with_examples_and_the_cures_of_the_catalogue() -> None:
 
     assert finding.verdict is Verdict.BAD
     assert finding.sentence == (
-        "1 ready, 6 not in all namespaces: AccessDenied 5 (shop/d0, shop/d1, shop/d2, ...); NoEntries 1 (shop/n)"
+        "1 ready, 6 not ready in all namespaces: AccessDenied 5 (shop/d0, shop/d1, shop/d2, ...); NoEntries 1 (shop/n)"
     )
     assert finding.cure.splitlines() == [
         f"AccessDenied: {CATALOGUE[Reason.ACCESS_DENIED].cure}",
