@@ -1,3 +1,3 @@
 """Plugins only; no hidden magic."""
 
-pytest_plugins = ["support.canary", "support.distribution", "support.examples", "support.golden"]
+pytest_plugins = ["support.canary", "support.distribution", "support.early", "support.examples", "support.golden"]
