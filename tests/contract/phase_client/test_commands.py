@@ -128,7 +128,7 @@ def test_references_of_an_encrypted_app_are_resolved(phase: EmbeddedPhase) -> No
         pytest.param("narrow", "pss", {"phaseAppEnv": "staging"}, Reason.ACCESS_DENIED, id="no access"),
     ],
 )
-def test_what_cannot_be_read_is_the_operators_reason(
+def test_a_failed_read_is_the_operators_reason(
     phase: EmbeddedPhase, account: str, form: str, fields: dict[str, Any], reason: Reason
 ) -> None:
     with pytest.raises(ExpectedError) as error:
@@ -221,7 +221,7 @@ def test_a_token_that_phase_does_not_know_is_refused(phase: EmbeddedPhase, canar
     assert levels(result)["phase"] == "missing"
 
 
-def test_what_is_no_token_is_not_sent(phase: EmbeddedPhase, canary: Canary) -> None:
+def test_a_text_that_is_no_token_is_not_sent(phase: EmbeddedPhase, canary: Canary) -> None:
     before = phase.calls()
     env = {"PHASE_TOKEN": canary.value("no token"), "PHASE_HOST": phase.url}
 
@@ -282,7 +282,7 @@ def test_a_folder_without_config_entries_gets_no_config_map(phase: EmbeddedPhase
         ),
     ],
 )
-def test_what_is_missing_is_named_with_the_choices(
+def test_a_missing_choice_is_named_with_the_choices(
     phase: EmbeddedPhase, canary: Canary, arguments: list[str], named: str
 ) -> None:
     result = run(phase, canary, "init", *arguments)

@@ -148,7 +148,7 @@ def test_a_suspended_resource_is_left_alone_until_it_is_resumed(world: World, ad
     assert "secrets.phase.dev/suspended-because" not in found["metadata"]["annotations"]
 
 
-def test_what_a_gitops_tool_would_undo_is_said(world: World, admin: Person) -> None:
+def test_a_change_that_a_gitops_tool_would_undo_is_told(world: World, admin: Person) -> None:
     labels = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
     for name, spec in {"says": {"suspend": False}, "silent": {}}.items():
         document = {

@@ -386,7 +386,7 @@ def test_a_missing_right_to_make_a_secret_prints_the_role(stage: Stage) -> None:
 # init
 
 
-def test_what_init_writes_is_taken_by_the_api_server_and_comes_in_step(stage: Stage) -> None:
+def test_a_resource_of_init_is_taken_by_the_api_server_and_comes_in_step(stage: Stage) -> None:
     stage.phase.set("shop", "production", "LEVEL", "info", path=stage.folder, type="config")
     options = ("--app", "shop", "--env", "production", "--path", stage.folder, "--target", "made")
 

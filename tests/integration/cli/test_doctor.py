@@ -191,7 +191,7 @@ def test_a_token_that_phase_refuses_fails(clinic: Clinic, world: World, tmp_path
     assert "AccessDenied" in found["Phase"]["sentence"]
 
 
-def test_what_is_wrong_is_named_with_its_cure(clinic: Clinic, world: World) -> None:
+def test_each_fault_is_named_with_its_cure(clinic: Clinic, world: World) -> None:
     role = world.api.get("role", "phase-operator", clinic.watched) or {}
     less = {**role, "rules": [each for each in role["rules"] if each["resources"] != ["events"]]}
     world.apply(
@@ -245,7 +245,7 @@ def test_a_role_that_was_taken_away_is_seen_in_the_rights_and_in_what_the_pods_s
 
 
 @pytest.mark.parametrize("role", ["view", "edit", None])
-def test_who_lacks_rights_is_told_which_and_the_roles_that_are_printed_give_them(
+def test_missing_rights_are_named_and_the_roles_that_are_printed_give_them(
     clinic: Clinic, world: World, role: str | None
 ) -> None:
     name = f"person-{role or 'none'}"

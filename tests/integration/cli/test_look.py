@@ -130,7 +130,7 @@ def test_get_filters_and_has_formats_for_programs(world: World, admin: Asker) ->
 
 
 @pytest.mark.usefixtures("kubelet")
-def test_who_may_not_ask_the_operator_sees_all_else(world: World, operator: OperatorProcess) -> None:
+def test_a_person_who_may_not_ask_the_operator_sees_all_else(world: World, operator: OperatorProcess) -> None:
     viewer = person(world.plane, world.namespace, world.canary, "view")
     asker = Asker(viewer, operator)
     found = asker.gets("-n", world.namespace)
@@ -159,7 +159,7 @@ def _allow(world: World, *resources: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("command", ["get", "events", "explain", "logs"])
-def test_who_has_no_rights_is_told_which_role_gives_them(world: World, command: str) -> None:
+def test_a_person_without_rights_is_told_which_role_gives_them(world: World, command: str) -> None:
     nobody = person(world.plane, world.namespace, world.canary, None)
 
     said = nobody.does(command, "shop", "-n", world.namespace, code=1).stderr
@@ -221,7 +221,7 @@ def test_logs_are_the_lines_about_one_resource(world: World, admin: Asker) -> No
     assert _MISSING not in text
 
 
-def test_who_may_not_read_the_log_is_told_which_role_gives_that(world: World) -> None:
+def test_a_person_who_may_not_read_the_log_is_told_which_role_gives_that(world: World) -> None:
     viewer = person(world.plane, world.namespace, world.canary, "view")
 
     said = viewer.does("logs", "shop", "-n", world.namespace, code=1).stderr
@@ -232,7 +232,7 @@ def test_who_may_not_read_the_log_is_told_which_role_gives_that(world: World) ->
 
 
 @pytest.mark.usefixtures("kubelet")
-def test_what_changes_is_printed_until_ctrl_c(world: World, operator: OperatorProcess) -> None:
+def test_a_change_is_printed_until_ctrl_c(world: World, operator: OperatorProcess) -> None:
     here = ("-n", world.namespace)
     with (
         _running(world, "get", *here, "-w", "--operator-port", str(operator.health_port)) as rows,

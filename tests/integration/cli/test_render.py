@@ -79,7 +79,7 @@ def test_a_token_comes_by_the_standard_input(world: World, nowhere: Person, tmp_
     assert keys_of(nowhere.does(*arguments, stdin=token, code=0)) == {"shop": ["DB_URL"]}
 
 
-def test_who_may_read_the_tokens_secret_needs_no_token(world: World, canary: Canary, tmp_path: Path) -> None:
+def test_a_person_who_may_read_the_tokens_secret_needs_no_token(world: World, canary: Canary, tmp_path: Path) -> None:
     world.token()
     arguments = ("render", "-f", file_of(world, tmp_path), "--token-from-cluster", "--host", world.phase.url)
 
@@ -122,7 +122,7 @@ def test_a_token_goes_nowhere_that_the_person_or_its_secret_did_not_allow(
         ({"phaseAppEnv": "no-such-environment"}, "EnvironmentNotFound"),
     ],
 )
-def test_what_phase_refuses_is_an_exit_code_of_its_own(
+def test_a_refusal_of_phase_has_an_exit_code_of_its_own(
     world: World, nowhere: Person, tmp_path: Path, fields: dict[str, str], reason: str
 ) -> None:
     found = nowhere.does(

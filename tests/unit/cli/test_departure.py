@@ -126,7 +126,7 @@ async def test_a_target_is_kept_before_its_resource_is_deleted() -> None:
     assert (cluster.resources, list(cluster.secrets)) == ({}, ["shop"])
 
 
-async def test_what_is_outside_the_cluster_goes_first() -> None:
+async def test_resources_with_something_outside_the_cluster_go_first() -> None:
     cluster = Cluster(
         named("a"), named("b", names.KIND_PHASE_PUSH_SECRET, spec={}), named("c", names.KIND_PHASE_DYNAMIC_SECRET)
     )

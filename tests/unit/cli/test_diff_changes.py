@@ -177,7 +177,7 @@ def test_a_config_map_is_compared_with_its_binary_data() -> None:
 
 
 @pytest.mark.parametrize(("policy", "verdict"), [("Delete", Verdict.DELETE), ("Retain", Verdict.LEFT)])
-def test_what_the_spec_names_no_more_goes_or_stays_as_its_mark_says(policy: str, verdict: Verdict) -> None:
+def test_a_target_that_the_spec_names_no_more_goes_or_stays_as_its_mark_says(policy: str, verdict: Verdict) -> None:
     there = There(desired_secret(entry("A"), deletionPolicy=policy))
 
     found = left_diff(secret_ref(), owner(), there.body, RANDOM)
@@ -195,7 +195,7 @@ def test_a_share_that_is_not_named_any_more_loses_its_own_keys() -> None:
     assert (found.verdict, keys(found)) == (Verdict.WITHDRAW, ["- OURS"])
 
 
-def test_what_others_write_by_now_is_no_concern_of_the_resource() -> None:
+def test_a_target_that_others_write_by_now_is_no_concern_of_the_resource() -> None:
     there = There(desired_secret(entry("A"), of=OTHER))
 
     assert left_diff(secret_ref(), owner(), there.body, RANDOM) is None

@@ -104,7 +104,7 @@ def test_the_mark_is_that_of_the_entries_that_the_status_names() -> None:
         pytest.param({"annotations": {names.ANNOTATION_OWNER: "a/b"}}, "would come back", id="an owned object"),
     ],
 )
-def test_what_is_never_pushed_is_told(fields: dict[str, Any], why: str) -> None:
+def test_a_source_that_is_never_pushed_is_told(fields: dict[str, Any], why: str) -> None:
     body = {"type": fields.pop("type", "Opaque"), "metadata": {"name": "db", **fields}, "data": {}}
 
     found = source_of(body, Kind.SECRET, Rule("/"), is_token=False, is_home=False)

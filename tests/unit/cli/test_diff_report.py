@@ -92,7 +92,7 @@ def test_a_document_masks_values_unless_they_are_asked_for() -> None:
     assert password["after"] == '"n"'
 
 
-def test_what_others_wrote_is_safe_to_print() -> None:
+def test_text_of_others_is_safe_to_print() -> None:
     hostile = TargetDiff(secret_ref(), Verdict.KEPT, "no\x1b[2J\nfake: line")
 
     assert all(line.isprintable() for line, _ in lines(Report("r", [hostile])))

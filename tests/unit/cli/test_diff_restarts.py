@@ -66,7 +66,7 @@ def test_a_follower_of_one_key_does_not_restart_for_another() -> None:
         pytest.param(workload(reads_all()), Policy(Followers.NONE), id="nobody follows"),
     ],
 )
-def test_who_does_not_follow_does_not_restart(found: Workload, policy: Policy) -> None:
+def test_a_workload_that_does_not_follow_does_not_restart(found: Workload, policy: Policy) -> None:
     assert judged(found, change(content(A="1"), content(A="2")), policy) is None
 
 

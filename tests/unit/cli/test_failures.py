@@ -67,7 +67,7 @@ def test_ctrl_c_ends_with_the_code_of_the_signal_and_without_a_traceback(
 
 
 @pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (5, 5), ("text", 0)])
-def test_what_a_command_returns_is_its_code_only_if_it_is_a_number(returned: object, code: int) -> None:
+def test_the_result_of_a_command_is_its_code_only_if_it_is_a_number(returned: object, code: int) -> None:
     assert ending(lambda: returned) == code
 
 

@@ -179,7 +179,7 @@ def test_a_node_without_kind_or_words_is_its_name() -> None:
         ),
     ],
 )
-def test_why_a_reader_does_not_follow_is_told(
+def test_a_reader_that_does_not_follow_says_why(
     restart: dict[str, str], metadata: dict[str, Any], is_follower: bool, told: str
 ) -> None:
     spec = {"phaseApp": "shop", "managedSecretReferences": [{"secretName": "shop", "restart": restart}]}

@@ -105,7 +105,7 @@ async def test_the_error_of_one_collection_ends_all() -> None:
         await look()
 
 
-async def test_who_looks_no_more_leaves_nothing_running() -> None:
+async def test_a_look_that_ends_leaves_nothing_running() -> None:
     before = asyncio.all_tasks()
     async with aclosing(merged(source(*range(100)), source(*range(100)))) as found:  # type: ignore[type-var]
         async for _ in found:

@@ -40,7 +40,7 @@ def spec(*secrets: dict[str, Any], config_maps: list[dict[str, Any]] | None = No
         pytest.param({}, (), id="no spec"),
     ],
 )
-def test_which_targets_go_with_a_resource_is_seen(wanted: dict[str, Any], deleted: tuple[str, ...]) -> None:
+def test_targets_that_go_with_a_resource_are_seen(wanted: dict[str, Any], deleted: tuple[str, ...]) -> None:
     assert leaver(resource(spec=wanted)).deletes == deleted
     assert (retaining(resource(spec=wanted)) is None) is (not deleted)
 
@@ -96,7 +96,7 @@ def warned(kind: str = names.KIND_PHASE_SECRET, **parts: Any) -> str:
     return " | ".join(leaver(resource(kind, **parts)).warnings)
 
 
-def test_what_is_dangerous_is_said() -> None:
+def test_each_danger_is_told() -> None:
     flux = {"kustomize.toolkit.fluxcd.io/name": "apps"}
     rows = [{"key": "A"}, {"key": "B"}]
 

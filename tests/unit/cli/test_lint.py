@@ -146,7 +146,7 @@ def test_a_broken_file_with_a_resource_of_ours_is_an_error_and_the_next_is_read(
         (["-o", "x"], "x"),
     ],
 )
-def test_what_cannot_be_read_is_a_usage_error(arguments: list[str], words: str) -> None:
+def test_a_file_that_cannot_be_read_is_a_usage_error(arguments: list[str], words: str) -> None:
     result = call(*arguments)
 
     assert (result.exit_code, result.stdout) == (2, "")

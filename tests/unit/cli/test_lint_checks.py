@@ -278,7 +278,9 @@ WARNED = [
 
 
 @pytest.mark.parametrize(("spec", "field", "message"), WARNED)
-def test_what_depends_on_the_operators_settings_is_a_warning(spec: dict[str, Any], field: str, message: str) -> None:
+def test_a_rule_that_depends_on_the_operators_settings_is_a_warning(
+    spec: dict[str, Any], field: str, message: str
+) -> None:
     [found] = findings(document(resource(GOOD | spec)))
 
     assert (found.field, found.level) == (field, Level.WARNING)

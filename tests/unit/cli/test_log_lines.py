@@ -103,7 +103,7 @@ def _logged(form: str, fields: dict[str, str]) -> str:
     return stream.getvalue().rstrip("\n")
 
 
-def test_what_others_have_written_is_one_bounded_line() -> None:
+def test_text_of_others_is_one_bounded_line() -> None:
     found = text_of(line(detail=HOSTILE, source=[HOSTILE], message=HOSTILE, level=HOSTILE))
 
     assert found is not None

@@ -33,7 +33,7 @@ def call(*arguments: str) -> Result:
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
-def test_what_cannot_be_meant_is_a_usage_error(arguments: list[str], says: str) -> None:
+def test_options_that_cannot_be_meant_are_a_usage_error(arguments: list[str], says: str) -> None:
     result = call(*arguments)
 
     assert (result.exit_code, result.stdout) == (2, "")

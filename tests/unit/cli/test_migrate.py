@@ -49,7 +49,7 @@ def test_the_table_of_a_check_has_the_worst_first() -> None:
     assert result.exit_code == 1
 
 
-def test_what_cannot_be_judged_is_said_beside_the_table() -> None:
+def test_a_point_that_cannot_be_judged_is_told_beside_the_table() -> None:
     result = migrate("check", "--from", "official-v2", "-f", SAMPLES / "official.yaml")
 
     assert result.stderr == (
@@ -158,7 +158,7 @@ def test_no_cluster_ends_in_3(command: str, operator: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "\x00", "- a\n", "kind: {a: b}: c"])
-def test_what_is_no_yaml_of_objects_is_one_sentence(text: str) -> None:
+def test_a_file_without_objects_is_one_sentence(text: str) -> None:
     for command in ("check", "convert"):
         result = migrate(command, "--from", "eso", "-f", "-", stdin=text)
 

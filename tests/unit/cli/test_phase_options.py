@@ -60,7 +60,7 @@ def test_a_token_is_read_from_a_file_the_input_or_the_environment(run: Ran, cana
         pytest.param("x", ["--host", "https://user:password@x"], id="a user in the host"),
     ],
 )
-def test_what_is_no_token_is_a_usage_error(run: Ran, content: str, arguments: list[str]) -> None:
+def test_a_text_that_is_no_token_is_a_usage_error(run: Ran, content: str, arguments: list[str]) -> None:
     assert run(*arguments, stdin=content).exit_code == ExitCode.USAGE
 
 

@@ -110,7 +110,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert (result.exit_code, [each.name for each in folder.iterdir()]) == (2, ["mine"])
 
 
-def test_what_is_left_out_is_told_with_why(tmp_path: Path) -> None:
+def test_entries_that_are_left_out_are_told_with_why(tmp_path: Path) -> None:
     fields = {
         "recursive": True,
         "keys": {"include": ["*", "NO_SUCH"]},
@@ -295,7 +295,7 @@ def test_a_resource_without_namespace_is_in_that_of_the_flag(tmp_path: Path) -> 
         (["-k", "{file}", "--entries", "{file}"], "kustomize"),
     ],
 )  # fmt: skip
-def test_what_is_missing_or_wrong_is_a_usage_error(
+def test_a_missing_or_wrong_option_is_a_usage_error(
     tmp_path: Path, arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PHASE_TOKEN", raising=False)

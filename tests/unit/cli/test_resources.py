@@ -36,7 +36,7 @@ def test_a_resource_is_named_as_kubectl_names_it(text: str, resource: Resource) 
     assert (given(text).resource, given(text).name) == (resource, "shop")
 
 
-def test_what_is_printed_can_be_given_again() -> None:
+def test_a_printed_name_can_be_given_again() -> None:
     for text in ("shop", "pds/shop", "pps/shop"):
         found = given(text)
         assert given(str(found)) == found
@@ -50,7 +50,7 @@ def test_objects_are_named_only_where_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "/", "phs/", "deployment/shop", "a/b/c", "\x1b[2J/shop"])
-def test_what_names_nothing_is_a_usage_error(text: str) -> None:
+def test_a_text_that_names_nothing_is_a_usage_error(text: str) -> None:
     with pytest.raises(click.UsageError):
         given(text)
 
@@ -114,7 +114,7 @@ async def test_a_cluster_without_any_of_our_kinds_says_so() -> None:
         pytest.param(("deployment/a",), "", False, False, id="another kind"),
     ],
 )
-def test_which_resources_are_meant_has_to_be_clear(
+def test_a_choice_of_resources_has_to_be_clear(
     named: Sequence[str], selector: str, everything: bool, everywhere: bool
 ) -> None:
     with pytest.raises(click.UsageError):

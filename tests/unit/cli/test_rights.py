@@ -50,7 +50,7 @@ def test_a_right_to_a_part_names_the_part() -> None:
         (Trouble.REFUSED, ExitCode.NO),
     ],
 )
-def test_what_goes_wrong_at_the_cluster_has_its_exit_code(trouble: Trouble, code: ExitCode) -> None:
+def test_each_trouble_at_the_cluster_has_its_exit_code(trouble: Trouble, code: ExitCode) -> None:
     with pytest.raises(Failure) as raised, of_cluster():
         raise UserError(trouble, "it went wrong", Request("get", SECRETS, "shop"))
 

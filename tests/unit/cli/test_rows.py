@@ -71,7 +71,7 @@ def test_the_app_is_named_by_its_id_if_the_spec_does() -> None:
     "status",
     [{"ready": "False", "reason": "EnvironmentNotFound"}, {"reason": "Suspended"}, {"observedGeneration": 1}],
 )
-def test_what_was_read_for_an_earlier_spec_is_not_shown_for_this_one(status: dict[str, Any]) -> None:
+def test_a_status_of_an_earlier_spec_is_not_shown_for_this_one(status: dict[str, Any]) -> None:
     earlier = {"appId": "a1", "environment": "production", "path": "/old"}
 
     assert row_of(resource(spec={"phaseAppEnv": "nowhere"}, source=earlier, **status)).source == "shop/nowhere:/"

@@ -65,7 +65,7 @@ def test_objects_are_one_stream_of_yaml(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == "a: 1\n---\nb: 2\n"
 
 
-def test_what_is_said_to_a_person_is_not_in_the_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_to_a_person_are_not_in_the_output(capsys: pytest.CaptureFixture[str]) -> None:
     say("waiting")
 
     assert capsys.readouterr() == ("", "waiting\n")

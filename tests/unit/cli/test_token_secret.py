@@ -67,7 +67,7 @@ def test_a_secret_without_a_token_is_a_sentence(secret: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_stands_in_the_place_decides(secret: dict[str, Any] | None, place: Place) -> None:
+def test_the_secret_that_stands_there_decides(secret: dict[str, Any] | None, place: Place) -> None:
     assert standing(secret, token()).place is place
 
 

@@ -91,7 +91,7 @@ def test_a_merged_key_leads_to_its_resource_and_a_key_of_others_does_not() -> No
         ),
     ],
 )
-def test_what_no_resource_keeps_is_not_managed(
+def test_an_object_that_no_resource_keeps_is_not_managed(
     metadata: dict[str, Any], owner: dict[str, Any] | None, told: str
 ) -> None:
     found = traced(metadata, shop=owner)

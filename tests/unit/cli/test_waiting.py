@@ -58,13 +58,13 @@ async def test_each_is_told_of_when_it_ends() -> None:
     assert said == ["waiting for PhaseSecret shop/slow, 59 s at most ..."]
 
 
-async def test_what_ends_at_once_says_nothing_else() -> None:
+async def test_a_wait_that_ends_at_once_says_nothing_else() -> None:
     told, said, cluster = await waited(one=0)
 
     assert (told, said, cluster.reads) == (["one: after 0 s"], [], 1)
 
 
-async def test_what_does_not_end_is_told_of_when_time_is_up() -> None:
+async def test_a_wait_that_does_not_end_is_told_of_when_time_is_up() -> None:
     told, said, cluster = await waited(longest=30, never=100)
 
     assert told == ["never: nothing came of it in 30 s"]

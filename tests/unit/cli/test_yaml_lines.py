@@ -135,7 +135,7 @@ def laughs(first: str, form: str) -> str:
         pytest.param("[" + "a," * 200_001 + "]", id="too many"),
     ],
 )
-def test_what_would_take_long_or_much_is_refused(text: str) -> None:
+def test_a_file_that_would_take_long_or_much_is_refused(text: str) -> None:
     assert "too many values, or too deep" in problem(text.encode()).problem
 
 

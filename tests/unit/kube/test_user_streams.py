@@ -205,7 +205,7 @@ async def test_a_pod_that_was_not_asked_is_an_error_of_the_api_server(
 
 
 @pytest.mark.parametrize("body", [b"404: Not Found", b"\xff\xfe", b'{"kind": "Other"}', b"[]", b""])
-async def test_what_a_program_in_a_pod_refuses_is_its_answer(body: bytes) -> None:
+async def test_a_refusal_of_a_program_in_a_pod_is_its_answer(body: bytes) -> None:
     async with cluster_of(answering(404, body=body)) as cluster:
         answer = await cluster.ask_pod("ops", "pod-1", 8081, "/x")
 

@@ -89,7 +89,7 @@ def test_a_flag_wins_over_a_variable() -> None:
     assert found.lease == "x"
 
 
-def test_what_cannot_be_read_from_the_deployment_is_named() -> None:
+def test_a_setting_that_cannot_be_read_from_the_deployment_is_named() -> None:
     body = deployment()
     container = body["spec"]["template"]["spec"]["containers"][0]
     container["envFrom"] = [{"configMapRef": {"name": "settings"}}]

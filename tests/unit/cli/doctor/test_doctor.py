@@ -44,7 +44,7 @@ def test_a_cluster_that_is_not_reached_is_exit_code_3_and_a_sentence(flags: tupl
     ],
     ids=["pre and bundle", "n and A", "no token", "no host", "no format"],
 )
-def test_what_contradicts_itself_is_a_usage_error(arguments: list[str], said: str) -> None:
+def test_options_that_contradict_each_other_are_a_usage_error(arguments: list[str], said: str) -> None:
     result = doctor(*arguments, PHASE_TOKEN="")
 
     assert (result.exit_code, result.stdout) == (2, "")

@@ -135,7 +135,7 @@ def test_a_large_cluster_takes_a_bounded_number_of_requests() -> None:
     assert "9800 resources with others not looked at" in found["tokens"].sentence
 
 
-def test_what_is_above_the_limit_of_a_list_is_not_read_and_that_is_said() -> None:
+def test_objects_above_the_limit_of_a_list_are_not_read_and_that_is_told() -> None:
     cluster = FakeCluster({OURS[0]: (MOST_OBJECTS + 10 * CHUNK, resource)})
 
     _, found = examined(cluster)

@@ -151,7 +151,7 @@ def test_answers_are_ok_a_note_or_a_failure() -> None:
     assert check_ready({}).verdict is Verdict.UNKNOWN
 
 
-def test_what_may_not_be_read_is_not_known() -> None:
+def test_facts_that_may_not_be_read_are_not_known() -> None:
     assert check_pods(operator(), UNREAD).verdict is Verdict.UNKNOWN
     assert check_leader(operator(), UNREAD, UNREAD, NOW).verdict is Verdict.UNKNOWN
 

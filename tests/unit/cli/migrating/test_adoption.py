@@ -58,7 +58,7 @@ KEEPERS = [
 
 
 @pytest.mark.parametrize("kept", KEEPERS)
-def test_what_another_tool_keeps_is_marked_only_if_it_is_named_and_forced(kept: dict[str, Any]) -> None:
+def test_a_secret_that_another_tool_keeps_is_marked_only_if_it_is_named_and_forced(kept: dict[str, Any]) -> None:
     found = metadata("A", **kept)
 
     assert step(found).verdict is Verdict.KEPT

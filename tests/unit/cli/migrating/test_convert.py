@@ -135,7 +135,7 @@ def test_a_hostile_resource_cannot_leave_its_comments() -> None:
     assert "\x1b" not in made.as_yaml()
 
 
-def test_what_is_bounded_stays_bounded() -> None:
+def test_a_bounded_text_stays_bounded() -> None:
     data = [{"secretKey": f"key-{number}", "remoteRef": {"key": f"x{number}"}} for number in range(3000)]
     body = {
         "apiVersion": "external-secrets.io/v1",

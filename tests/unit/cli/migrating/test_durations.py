@@ -24,5 +24,5 @@ def test_a_duration_is_whole_seconds(text: str, found: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "1h30", "-5s", "ten", "1y", "1" * 200 + "s", "٣s"])
-def test_what_is_no_duration_is_none(text: str) -> None:
+def test_a_text_that_is_no_duration_is_none(text: str) -> None:
     assert seconds(text) is None

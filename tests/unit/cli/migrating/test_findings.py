@@ -41,7 +41,7 @@ def test_findings_of_one_resource_are_bounded_and_come_once() -> None:
     assert len(ordered(many)) == 200
 
 
-def test_what_could_not_be_judged_names_its_resources() -> None:
+def test_a_point_that_was_not_judged_names_its_resources() -> None:
     first, second = (Report(ObjectKey("team", name), unjudged=["tags"]) for name in "ab")
 
     assert unjudged([first, second]) == {"tags": ["team/a", "team/b"]}

@@ -46,7 +46,7 @@ def test_a_value_of_another_type_reads_as_nothing_and_stays_unread() -> None:
     assert len(original.unread()) == 5
 
 
-def test_what_is_usual_is_read_and_another_value_is_not() -> None:
+def test_the_usual_value_is_read_and_another_one_is_not() -> None:
     original = Foreign({"spec": {"a": "None", "b": "Fetch"}})
 
     original.skip("None", "spec", "a")

@@ -55,7 +55,7 @@ def test_a_placeholder_renders_as_it_does_there(text: str, result: str) -> None:
         "{{ .user | indent }}",
     ],
 )
-def test_what_has_no_certain_equal_is_refused(text: str) -> None:
+def test_a_template_without_a_certain_equal_is_refused(text: str) -> None:
     with pytest.raises(Unsayable):
         converted(text)
 

@@ -35,7 +35,7 @@ def test_a_parameter_may_be_a_text() -> None:
     assert (found.part("env", {}), found.part("path", {})) == ("dev", "/a b")
 
 
-def test_what_is_not_understood_is_nothing() -> None:
+def test_a_webhook_that_is_not_understood_gives_nothing() -> None:
     found = phase_webhook(
         store("https://api.phase.dev/v1/secrets/?env=x-{{ .remoteRef.version }}&app_id={{ .app.id }}")
     )

@@ -183,7 +183,7 @@ def test_secrets_of_the_same_name_elsewhere_are_not_contested() -> None:
     assert of_all(list(candidates([phase_secret(), elsewhere]))) == {}
 
 
-def test_what_phase_alone_can_tell_is_named() -> None:
+def test_a_point_that_phase_alone_can_tell_is_named() -> None:
     made = candidate(
         phaseAppEnvTag="db",
         managedSecretReferences=[TARGET | {"processors": {"A": {"type": "base64"}}}],
