@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -110,7 +110,8 @@ def _serving(kubelet: Kubelet) -> Iterator[int]:
             self.send_response(200)
             self.send_header("Content-Type", "text/plain")
             self.end_headers()
-            with kubelet.log_file.open("rb") as log:
+            # Whoever reads a log that goes on leaves when it suits.
+            with kubelet.log_file.open("rb") as log, suppress(OSError):
                 self.wfile.write(log.read())
                 while asked.get("follow") == ["true"] and not over.is_set():
                     self.wfile.write(log.read())

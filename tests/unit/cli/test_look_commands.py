@@ -1,5 +1,8 @@
 """The arguments of `get`, `explain`, `events` and `logs`."""
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner, Result
 
@@ -65,3 +68,18 @@ def test_without_a_cluster_it_says_so_and_ends_with_3(command: list[str]) -> Non
     assert (result.exit_code, result.stdout) == (3, "")
     [line] = result.stderr.splitlines()
     assert "kubectl config get-contexts" in line
+
+
+def test_a_reason_is_explained_without_the_kubernetes_client() -> None:
+    program = """
+import sys
+from phase_operator.cli import cli
+try:
+    cli(["explain", "Synced"])
+except SystemExit:
+    print([name for name in ("kubernetes", "kopf", "httpx") if name in sys.modules])
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -6,10 +6,8 @@ from typing import Any
 import click
 
 from phase_operator.api.reasons import Reason
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.explanations import of_reason, of_resource, reason_of, written
 from phase_operator.cli.options import HELP, ClusterOptions, cluster_options
-from phase_operator.cli.resources import Given, given
 from phase_operator.core.text import clean, hint
 
 
@@ -28,9 +26,18 @@ def explain(what: str, at: ClusterOptions) -> None:
     if "/" not in what and what != what.lower():
         # No object of Kubernetes has capitals in its name.
         raise click.UsageError(f'there is no reason "{clean(what)}"{hint(what, map(str, Reason))}')
-    click.echo(written(of_resource(waited_for(_read(at, given(what))))))
+    click.echo(written(of_resource(_read(at, what))))
 
 
-async def _read(at: ClusterOptions, which: Given) -> Mapping[str, Any]:
-    async with connected(at) as cluster:
-        return await cluster.get(which.resource, namespace_of(at, cluster), which.name)
+def _read(at: ClusterOptions, what: str) -> Mapping[str, Any]:
+    # Imported here: a reason is explained without a cluster, and should not wait for the Kubernetes client.
+    from phase_operator.cli.cluster import connected, namespace_of, waited_for
+    from phase_operator.cli.resources import given
+
+    which = given(what)
+
+    async def read() -> Mapping[str, Any]:
+        async with connected(at) as cluster:
+            return await cluster.get(which.resource, namespace_of(at, cluster), which.name)
+
+    return waited_for(read())
