@@ -51,6 +51,7 @@ from phase_operator.kube.user_cluster import (
 USUAL_HOME = "phase-system"
 # At most so many of a list are read, and so many pods asked.
 MOST_OBJECTS = 20_000
+MOST_LEASES = 500
 MOST_PODS = 5
 # Seconds that a pod may take to answer.
 _PATIENCE = 5.0
@@ -169,9 +170,11 @@ async def _operators(cluster: UserCluster, namespace: str) -> list[Operator]:
 
 
 async def _leases(cluster: UserCluster) -> list[Lease]:
-    ours = await cluster.list(LEASES, labels=_OWN_LEASES)
-    official = await cluster.list(LEASES, fields=f"metadata.name={OFFICIAL_LEASE}")
-    return [lease_of(each) for each in (*ours, *official)]
+    """Return the first Leases of each kind of operator: anybody may make more of them."""
+    found = [lease_of(each) async for each in first(cluster.each(LEASES, "", labels=_OWN_LEASES), MOST_LEASES)]
+    async for page in cluster.pages(LEASES, fields=f"metadata.name={OFFICIAL_LEASE}"):
+        return [*found, *map(lease_of, page.items)]
+    return found
 
 
 async def _rewritten(cluster: UserCluster, namespace: str) -> list[str]:

@@ -1,14 +1,14 @@
 """Whether two operators work on one CRD: two of ours on the same namespaces, or Phase's official one beside ours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 from phase_operator.api import names
 from phase_operator.cli.doctor.deployed import OFFICIAL_LEASE, Operator
 from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
 from phase_operator.core.json_access import mapping, number, text
+from phase_operator.core.text import clean
 from phase_operator.core.timestamps import moment_of
 
 NAME = "operators"
@@ -37,6 +37,9 @@ class Lease:
     def is_held(self, now: float) -> bool:
         """Return whether somebody has renewed it lately."""
         return bool(self.holder) and self.renewed is not None and now - self.renewed <= self.duration + _SLACK
+
+
+Placed = TypeVar("Placed", Operator, Lease)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +88,25 @@ def check_others(found: Others, *, before: bool = False) -> Finding:
 def _official(found: Others) -> Iterator[tuple[str, str]]:
     operators = [each for each in _running(found) if each.is_official]
     if operators:
-        yield f"Phase's official operator runs in {shown(operators)}", _STOP
+        yield f"Phase's official operator runs in {shown(_one_each(operators))}", _STOP
     elif held := [each for each in _held(found) if each.name == OFFICIAL_LEASE]:
-        yield f"Phase's official operator holds the Lease {shown(held)}", _STOP
+        yield f"Phase's official operator holds the Lease {shown(_one_each(held))}", _STOP
 
 
 def _twice(found: Others) -> Iterator[tuple[str, str]]:
-    ours = [each for each in _running(found) if not each.is_official]
-    for one, other in combinations(ours, 2):
-        if (one.namespace, one.lease, one.elects) == (other.namespace, other.lease, True):
-            continue
-        both = set(one.namespaces) & set(other.namespaces)
-        if not one.namespaces or not other.namespaces or both:
-            where = shown(sorted(both)) if both else "the same namespaces"
-            yield f"{shown([one, other])} watch {where}", _APART
-            return
+    # Those of one Lease work in turn.
+    ours = {_turn(each): each for each in _running(found) if not each.is_official}
+    everywhere = [each for each in ours.values() if not each.namespaces]
+    if everywhere and len(ours) > 1:
+        both = [everywhere[0], next(each for each in ours.values() if each is not everywhere[0])]
+        yield f"{shown(both)} watch the same namespaces", _APART
+        return
+    watched: dict[str, Operator] = {}
+    for each in ours.values():
+        for namespace in each.namespaces:
+            if watched.setdefault(namespace, each) is not each:
+                yield f"{shown([watched[namespace], each])} watch namespace {clean(namespace)}", _APART
+                return
 
 
 def _present(found: Others) -> Iterator[tuple[str, str]]:
@@ -124,7 +131,7 @@ def _notes(found: Others) -> Iterator[tuple[str, str]]:
     ]
     if strange:
         yield (
-            f"no Deployment is found for the Lease {shown(strange)}, which is held",
+            f"no Deployment is found for the Lease {shown(_one_each(strange))}, which is held",
             "An operator runs elsewhere, such as on a developer's machine. End it, if it is not meant to.",
         )
 
@@ -135,6 +142,15 @@ def _running(found: Others) -> list[Operator]:
 
 def _held(found: Others) -> list[Lease]:
     return [each for each in found.leases if each.is_held(found.now)]
+
+
+def _turn(operator: Operator) -> tuple[str, str, bool]:
+    return operator.namespace, operator.lease if operator.elects else operator.name, operator.elects
+
+
+def _one_each(found: Iterable[Placed]) -> list[Placed]:
+    """Return one of each namespace, so that nobody hides others behind many of his own."""
+    return list({each.namespace: each for each in found}.values())
 
 
 def _cures(problems: Sequence[tuple[str, str]]) -> str:

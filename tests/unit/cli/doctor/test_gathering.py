@@ -1,10 +1,6 @@
 """However large a cluster is, examining it takes a bounded number of requests, and what is left out is said."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -18,106 +14,16 @@ from phase_operator.kube.user_cluster import (
     DEPLOYMENTS,
     LEASES,
     OURS,
-    PODS,
     SECRETS,
-    PodAnswer,
     Request,
-    Resource,
-    Trouble,
-    UserCluster,
-    UserError,
 )
-from support.doctored import NOW, deployment, operator, pod
-
-Made = Callable[[int], Mapping[str, Any]]
-
-
-@dataclass
-class FakeCluster(UserCluster):
-    """A cluster of any size: objects are made when they are read, and every request is counted."""
-
-    sizes: Mapping[Resource, tuple[int, Made]]
-    refused: frozenset[Resource] = frozenset()
-    missing: frozenset[Resource] = frozenset()
-    asked: Counter[str] = field(default_factory=Counter)
-    silent_pods: bool = False
-
-    def now(self) -> float | None:
-        return NOW
-
-    def _take(self, verb: str, resource: Resource, namespace: str, name: str = "") -> None:
-        self.asked[f"{verb} {resource}"] += 1
-        if resource in self.refused:
-            request = Request(verb, resource, namespace, name)
-            raise UserError(Trouble.NO_RIGHT, f"you have no right to {request}", request)
-        if resource in self.missing:
-            raise UserError(Trouble.NOT_FOUND, f"the cluster has no {resource}")
-
-    def _objects(self, resource: Resource) -> Iterator[Mapping[str, Any]]:
-        number, make = self.sizes.get(resource, (0, lambda _: {}))
-        return (make(each) for each in range(number))
-
-    async def version(self) -> Mapping[str, Any]:
-        self.asked["version"] += 1
-        return {"major": "1", "minor": "36", "gitVersion": "v1.36.3"}
-
-    async def find(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
-        self._take("get", resource, namespace, name)
-        return None
-
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Any:
-        self._take("list", resource, namespace)
-        return list(self._objects(resource))
-
-    async def each(
-        self, resource: Resource, namespace: str, *, labels: str = "", chunk: int = CHUNK, metadata: bool = False
-    ) -> AsyncIterator[Mapping[str, Any]]:
-        # Of Secrets and ConfigMaps the targets alone are listed: there are none here.
-        for number, made in enumerate(() if metadata else self._objects(resource)):
-            if number % chunk == 0:
-                self._take("list", resource, namespace)
-            yield made
-        self._take("list", resource, namespace)
-
-    async def ask_pod(
-        self, namespace: str, pod: str, port: int, path: str, query: Any = (), most: int = 0
-    ) -> PodAnswer:
-        self.asked["ask pod"] += 1
-        if self.silent_pods:
-            raise UserError(Trouble.UNREACHABLE, "the API server does not answer: TimeoutError")
-        return PodAnswer(200, "ok\n")
-
-    async def may(self, request: Request) -> bool:
-        self.asked["review of the person"] += 1
-        return request.resource not in self.refused
-
-    async def account_may(self, namespace: str, name: str, request: Request) -> bool:
-        self.asked["review of the operator"] += 1
-        return True
+from support.doctored import operator
+from support.large_cluster import LargeCluster, large, resource
 
 
-def resource(number: int) -> dict[str, Any]:
-    condition = {"type": "Ready", "status": "True", "reason": "Synced"}
-    return {
-        "metadata": {"namespace": f"n-{number}", "name": "shop"},
-        "status": {"observedGeneration": 1, "conditions": [condition]},
-    }
-
-
-def examined(cluster: FakeCluster, namespace: str = "") -> tuple[Facts, dict[str, Finding]]:
+def examined(cluster: LargeCluster, namespace: str = "") -> tuple[Facts, dict[str, Finding]]:
     facts = asyncio.run(gather(cluster, Place(namespace, None), lambda: 0.0, None))
     return facts, {each.name: each for each in diagnose(facts)}
-
-
-def large(**more: Any) -> FakeCluster:
-    """Return a cluster with ten thousand resources in ten thousand namespaces, of which a thousand are watched."""
-    watched = [part for number in range(1000) for part in ("--namespace", f"n-{number}")]
-    sizes: dict[Resource, tuple[int, Made]] = {
-        OURS[0]: (10_000, resource),
-        DEPLOYMENTS: (10_000, lambda number: deployment(args=["run", *watched]) if number == 7 else {"metadata": {}}),
-        PODS: (100, lambda number: pod(f"p-{number}").body),
-    }
-    return FakeCluster(sizes, **more)
 
 
 def test_a_large_cluster_takes_a_bounded_number_of_requests() -> None:
@@ -127,6 +33,7 @@ def test_a_large_cluster_takes_a_bounded_number_of_requests() -> None:
 
     assert cluster.asked["list phasesecrets.secrets.phase.dev"] == 10_000 // CHUNK + 1
     assert cluster.asked["ask pod"] == MOST_PODS
+    assert cluster.asked["list leases.coordination.k8s.io"] == 2
     assert cluster.asked["review of the operator"] < 500
     assert cluster.asked["get secrets"] == 200
     assert cluster.asked.total() < 1000, cluster.asked
@@ -136,7 +43,7 @@ def test_a_large_cluster_takes_a_bounded_number_of_requests() -> None:
 
 
 def test_objects_above_the_limit_of_a_list_are_not_read_and_that_is_told() -> None:
-    cluster = FakeCluster({OURS[0]: (MOST_OBJECTS + 10 * CHUNK, resource)})
+    cluster = LargeCluster({OURS[0]: (MOST_OBJECTS + 10 * CHUNK, resource)})
 
     _, found = examined(cluster)
 
@@ -145,7 +52,7 @@ def test_objects_above_the_limit_of_a_list_are_not_read_and_that_is_told() -> No
 
 
 def test_kinds_that_the_cluster_does_not_have_are_another_checks_to_say() -> None:
-    _, found = examined(FakeCluster({}, missing=frozenset(OURS)))
+    _, found = examined(LargeCluster({}, missing=frozenset(OURS)))
 
     assert found["resources"].sentence == "none in all namespaces"
     assert all(f"{name} is missing" in found["CRDs"].sentence for name in CRD_NAMES)

@@ -1,5 +1,7 @@
 """Two operators on one CRD are found by their Deployments, Leases and marks."""
 
+from dataclasses import replace
+
 import pytest
 
 from phase_operator.cli.doctor.deployed import OFFICIAL_LEASE, Operator, operator_of
@@ -65,6 +67,18 @@ def test_two_of_ours_fail_if_they_watch_the_same_namespace(
     finding = check_others(others(watching("phase-a", *one), watching("phase-b", *other)))
 
     assert finding.verdict is verdict
+
+
+def test_many_deployments_of_a_tenant_hide_no_other_and_take_no_time() -> None:
+    mine = [replace(of_official(), namespace="aaa", name=f"fake-{number}") for number in range(5000)]
+    base = watching("aaa", "n")
+    fakes = [
+        replace(base, name=f"x-{number}", told={"namespace": [f"n-{number}"], "leader_elect": ["false"]})
+        for number in range(5000)
+    ]
+
+    assert check_others(others(*mine, of_official())).sentence.endswith("phase/phase-kubernetes-operator")
+    assert check_others(others(*fakes)).verdict is Verdict.OK
 
 
 def test_two_deployments_with_one_lease_work_in_turn() -> None:
