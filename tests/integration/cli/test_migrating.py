@@ -306,6 +306,54 @@ def test_check_looks_at_the_secrets_that_stand_there(world: World, admin: Person
     assert '"OLD"' in conflict["cure"]
 
 
+def test_check_says_of_each_resource_what_its_status_says_then(
+    world: World, admin: Person, operator: OperatorProcess, token_file: Path
+) -> None:
+    world.operator = operator
+    for place, key, value in (
+        ("text", "TEXT", "!no base64!"),
+        ("reference", "REFERENCE", "${MISSING}"),
+        ("twice", "DB_HOST", "one"),
+        ("twice", "db_host", "two"),
+    ):
+        world.phase.set("shop", "production", key, value, path=f"{folder(world)}/{place}", keep_case=True)
+    entry(world, "PLAIN")
+    world.apply(secret("of-others", {"PLAIN": world.canary.value("old")}))
+    cases: dict[str, dict[str, Any]] = {
+        "AppNotFound": {"phaseApp": "sho"},
+        "EnvironmentNotFound": {"phaseAppEnv": "produc"},
+        "CrossNamespaceRefused": target("cross", secretNamespace="default"),
+        "TypeNotSupported": target("account", secretType="kubernetes.io/service-account-token"),
+        "TypeMismatch": target("tls", secretType="kubernetes.io/tls"),
+        "ValueInvalid": {**below(world, "text"), **target("binary", processors={"TEXT": {"type": "base64"}})},
+        "KeyCollision": {**below(world, "twice"), **target("camel", nameTransformer="camel")},
+        "UnresolvedReferences": below(world, "reference"),
+        "NoEntries": below(world, "empty"),
+        "TargetConflict": target("of-others"),
+        "Synced": {},
+    }
+    for reason, spec in cases.items():
+        make(world, reason.lower(), **spec)
+    for reason in cases:
+        world.until_reason(reason, reason.lower())
+    command = ("migrate", "check", *FROM, "-n", world.namespace, "--token-file", str(token_file))
+
+    found = json.loads(admin.does(*command, "--host", world.phase.url, "-o", "json", code=1).stdout)["resources"]
+
+    said = {each["name"]: [finding["what"] for finding in each["findings"]] for each in found}
+    unsaid = [reason for reason in cases if not any(what.startswith(f"{reason}:") for what in said[reason.lower()])]
+    assert unsaid == ["Synced"]
+    assert [each["differs"] for each in found if each["name"] == "synced"] == [False]
+
+
+def target(name: str, **fields: Any) -> dict[str, Any]:
+    return {"managedSecretReferences": [{"secretName": name, **fields}]}
+
+
+def below(world: World, name: str) -> dict[str, str]:
+    return {"phaseAppEnvPath": f"{folder(world)}/{name}"}
+
+
 def test_check_by_a_viewer_says_what_it_could_not_see(world: World) -> None:
     make(world)
     viewer = person(world.plane, world.namespace, world.canary, "view")
