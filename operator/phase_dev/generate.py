@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from phase_dev import chart, kustomize, rooms
 from phase_dev.monitoring import alerts, alerts_page, dashboard
 from phase_operator.api import crd, names
-from phase_operator.api.reasons import CATALOGUE
+from phase_operator.api.reasons import CATALOGUE, EVENTS
 from phase_operator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -40,19 +40,6 @@ of these states empties a target: it keeps its content until the cause is gone. 
 [delays a restart](#restartdelayed), and what to do if another client
 [changes a target again and again](#targetcontested)."""
 
-_CONTESTED = """\
-An Event on the PhaseSecret: another client changes the target again and again, and the operator repairs it each time.
-After five times the operator waits before a repair, for 1 s at first and 30 s at last. When the target has not been
-changed for a minute, it repairs at once again. It reports this once in that time.
-
-**What to do:** Find the other client, and remove the target from it or from the PhaseSecret. The managers in
-`kubectl get secret NAME -o yaml --show-managed-fields` name it; the operator's is `phase-operator`. Usually it is
-another controller with the same target, or a deployment tool that has the object in Git."""
-
-_DELAYED = """\
-An Event on a workload and on the PhaseSecret: the workload follows a target, and its pods have not read the new content
-yet. `status.targets[].notRestarted` has the sentence in the meantime, and also the sentences without an Event. The
-target itself is ready. The Event `WorkloadRestarted` reports every restart. See [restarts](../restarts.md)."""
 # What core/rollout/progress.py, core/rollout/decision.py and reconcile/restarts/restarter.py say, and what to do.
 _DELAYS = (
     ("it is paused: it is restarted when it is resumed", "Resume it: `kubectl rollout resume`."),
@@ -309,7 +296,9 @@ def _troubleshooting() -> str:
         parts += [waits] if waits else []
     delays = ["| after the workload's name | what to do |", "|---|---|"]
     delays += [f"| {_cell(sentence)} | {_cell(cure)} |" for sentence, cure in _DELAYS]
-    parts += ["## RestartDelayed", _DELAYED, "\n".join(delays), "## TargetContested", _CONTESTED]
+    delayed, contested = EVENTS["RestartDelayed"], EVENTS["TargetContested"]
+    parts += ["## RestartDelayed", f"{delayed.meaning} See [restarts](../restarts.md).", "\n".join(delays)]
+    parts += ["## TargetContested", contested.meaning, f"**What to do:** {contested.cure}"]
     return "\n\n".join(parts) + "\n"
 
 

@@ -350,3 +350,24 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=False,
     ),
 }
+
+# Reasons of Events about something that goes on beside the state of a resource. The message says the rest.
+EVENTS: dict[str, Entry] = {
+    "RestartDelayed": Entry(
+        "An Event on a workload and on the PhaseSecret: the workload follows a target, and its pods have not read the "
+        "new content yet. `status.targets[].notRestarted` has the sentence in the meantime, and also the sentences "
+        "without an Event. The target itself is ready. The Event `WorkloadRestarted` reports every restart.",
+        "Follow the message, which says what the restart waits for. Most of it passes; a paused workload has to be "
+        "resumed, and a pod that does not recover has to be deleted.",
+        stalled=False,
+    ),
+    "TargetContested": Entry(
+        "An Event on the PhaseSecret: another client changes the target again and again, and the operator repairs it "
+        "each time. After five times the operator waits before a repair, for 1 s at first and 30 s at last. When the "
+        "target has not been changed for a minute, it repairs at once again. It reports this once in that time.",
+        "Find the other client, and remove the target from it or from the PhaseSecret. The managers in `kubectl get "
+        "secret NAME -o yaml --show-managed-fields` name it; the operator's is `phase-operator`. Usually it is another "
+        "controller with the same target, or a deployment tool that has the object in Git.",
+        stalled=False,
+    ),
+}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from textwrap import TextWrapper
 from typing import Any
 
-from phase_operator.api.reasons import CATALOGUE, Reason
+from phase_operator.api.reasons import CATALOGUE, EVENTS, Entry
 from phase_operator.cli.next_steps import NOT_YET, Step, names_in, next_steps
 from phase_operator.cli.rows import condition
 from phase_operator.cli.subjects import Subject
@@ -38,14 +38,25 @@ class Part:
     lines: tuple[str, ...]
 
 
-def reason_of(word: str) -> Reason | None:
-    """Return the reason of that name, in any case; None if there is none."""
-    return next((each for each in Reason if each.casefold() == word.casefold()), None)
+def reason_of(word: str) -> tuple[str, Entry] | None:
+    """Return the reason of that name, in any case, with what the catalogue says of it; None if there is none."""
+    return next(
+        (
+            (str(each), entry)
+            for each, entry in (*CATALOGUE.items(), *EVENTS.items())
+            if each.casefold() == word.casefold()
+        ),
+        None,
+    )
 
 
-def of_reason(reason: Reason) -> list[Part]:
+def reasons() -> list[str]:
+    """Return the names of all reasons."""
+    return [*map(str, CATALOGUE), *EVENTS]
+
+
+def of_reason(reason: str, entry: Entry) -> list[Part]:
     """Return the meaning and the cure of a reason."""
-    entry = CATALOGUE[reason]
     cure = [entry.cure, *([_OF_A_PERSON] if entry.stalled else [])]
     return [Part(f"{reason}: what it means", (entry.meaning,)), Part("What to do", tuple(cure))]
 
@@ -89,7 +100,7 @@ def _meanings(reasons: Iterable[str]) -> list[Part]:
     found: list[Part] = []
     for word in list(reasons)[:_MOST]:
         known = reason_of(word)
-        found += [Part(clean(word), (_UNKNOWN,))] if known is None else of_reason(known)
+        found += [Part(clean(word), (_UNKNOWN,))] if known is None else of_reason(*known)
     return found
 
 

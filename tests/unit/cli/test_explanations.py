@@ -5,11 +5,13 @@ import shlex
 import click
 import pytest
 
-from phase_operator.api.reasons import CATALOGUE, Reason
+from phase_operator.api.reasons import CATALOGUE, EVENTS, Entry, Reason
 from phase_operator.cli import cli
 from phase_operator.cli.explanations import of_reason, of_resource, reason_of, written
 from phase_operator.cli.next_steps import names_in, next_steps
 from phase_operator.cli.subjects import Subject
+from phase_operator.reconcile.restarts.report import EVENT_DELAYED
+from phase_operator.reconcile.workers import EVENT_CONTESTED
 from support.shown import HOSTILE, resource, target
 
 EVIL = "$(reboot); `reboot`\nreboot 'x"
@@ -18,7 +20,7 @@ OURS = "kubectl phase "
 
 def test_a_reason_is_told_in_the_words_of_the_catalogue() -> None:
     assert (
-        written(of_reason(Reason.KEY_COLLISION))
+        written(of_reason("KeyCollision", CATALOGUE[Reason.KEY_COLLISION]))
         == """\
 KeyCollision: what it means
   Two entries would have the same key in one target; the message names both.
@@ -29,11 +31,11 @@ What to do
     )
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_told_in_full(reason: Reason) -> None:
-    text = " ".join(written(of_reason(reason)).split())
+@pytest.mark.parametrize(("reason", "entry"), [*CATALOGUE.items(), *EVENTS.items()])
+def test_every_reason_is_told_in_full(reason: str, entry: Entry) -> None:
+    assert reason_of(reason) == (reason, entry)
+    text = " ".join(written(of_reason(reason, entry)).split())
 
-    entry = CATALOGUE[reason]
     assert " ".join(entry.meaning.split()) in text
     assert " ".join(entry.cure.split()) in text
     assert ("A person has to act" in text) is entry.stalled
@@ -41,8 +43,13 @@ def test_every_reason_is_told_in_full(reason: Reason) -> None:
 
 @pytest.mark.parametrize("word", ["KeyCollision", "keycollision", "KEYCOLLISION"])
 def test_a_reason_is_found_in_any_case(word: str) -> None:
-    assert reason_of(word) is Reason.KEY_COLLISION
+    assert reason_of(word) == ("KeyCollision", CATALOGUE[Reason.KEY_COLLISION])
     assert reason_of(f"{word}s") is None
+
+
+def test_the_reasons_of_events_are_those_that_the_operator_posts() -> None:
+    assert set(EVENTS) == {EVENT_DELAYED, EVENT_CONTESTED}
+    assert set(EVENTS).isdisjoint(CATALOGUE)
 
 
 def test_a_resource_that_is_not_ready_is_told_with_its_own_names() -> None:

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from phase_operator.api.reasons import Reason
-from phase_operator.cli.explanations import of_reason, of_resource, reason_of, written
+from phase_operator.cli.explanations import of_reason, of_resource, reason_of, reasons, written
 from phase_operator.cli.options import HELP, ClusterOptions, cluster_options
 from phase_operator.core.text import clean, hint
 
@@ -21,11 +20,11 @@ def explain(what: str, at: ClusterOptions) -> None:
     """
     reason = None if "/" in what else reason_of(what)
     if reason is not None:
-        click.echo(written(of_reason(reason)))
+        click.echo(written(of_reason(*reason)))
         return
     if "/" not in what and what != what.lower():
         # No object of Kubernetes has capitals in its name.
-        raise click.UsageError(f'there is no reason "{clean(what)}"{hint(what, map(str, Reason))}')
+        raise click.UsageError(f'there is no reason "{clean(what)}"{hint(what, reasons())}')
     click.echo(written(of_resource(_read(at, what))))
 
 
