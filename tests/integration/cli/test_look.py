@@ -18,9 +18,11 @@ from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from support.api import api_of
 from support.canary import Canary
+from support.cluster_fixture import new_namespace
 from support.kubelet import Kubelet, own_address, pod_outside
 from support.operator_process import REPOSITORY, OperatorProcess, eventually, running_operator
 from support.person import Person, administrator, person
+from support.shown import HOSTILE
 from support.world import World, phase_secret
 
 HOME = "phase-system"
@@ -188,6 +190,25 @@ def test_explain_names_the_cause_and_the_commands_with_the_resources_own_names(w
     assert text.startswith(f"PhaseSecret {world.namespace}/broken is not ready: TokenSecretNotFound\n")
     assert f"kubectl phase auth create {_MISSING} -n {world.namespace}" in text
     assert "did you mean" in viewer.does("explain", "TokenInvalit", code=2).stderr
+
+
+def test_a_hostile_neighbour_spoils_no_row_but_its_own(world: World, admin: Asker) -> None:
+    with new_namespace(world.plane) as other:
+        hostile = phase_secret("mallory", world.phase.url, phaseApp=HOSTILE[:200], phaseAppEnvPath=None)
+        api_of(world.plane).create(hostile, other)
+        found = eventually(lambda: _if_judged(admin.gets("-A", "-o", "wide").stdout), what="it is judged")
+        api_of(world.plane).delete("phasesecret", "mallory", other)
+
+    rows = [line.split() for line in found.splitlines()]
+    assert all(line.isprintable() for line in found.splitlines())
+    [good] = (row for row in rows if row[0] == world.namespace and "shop" in row[:3])
+    assert {"True", "Synced", "1/1"} <= set(good)
+
+
+def _if_judged(output: str) -> str:
+    """Return a table if the neighbour is judged in it, else nothing."""
+    found = [line for line in output.splitlines() if "mallory" in line]
+    return output if found and "Unknown" not in found[0] else ""
 
 
 def test_events_are_those_of_the_resource_and_its_targets(world: World) -> None:
