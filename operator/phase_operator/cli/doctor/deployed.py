@@ -17,6 +17,7 @@ OFFICIAL_NAME = "phase-kubernetes-operator"
 OFFICIAL_LEASE = f"{OFFICIAL_NAME}.{names.GROUP}"
 _OFFICIAL_IMAGE = "phasehq/kubernetes-operator"
 _APP = "app"
+_OWN_VARIABLE = f"{PREFIX}POD_NAMESPACE"
 _TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
 _SEPARATORS = {"grant": ";"}
 # Variables of the platform that name proxies.
@@ -156,7 +157,7 @@ def settings_of(container: Mapping[str, Any]) -> tuple[dict[str, list[str]], tup
     flags: dict[str, list[str]] = {}
     for setting, value in _flags(container):
         flags.setdefault(setting, []).extend(_parts(setting, value))
-    return told | flags, tuple(each for each in unclear if each != f"{PREFIX}POD_NAMESPACE")
+    return told | flags, tuple(each for each in unclear if each != _OWN_VARIABLE)
 
 
 def tag_of(image: str) -> str:
@@ -189,7 +190,10 @@ def _is_ours(deployment: Mapping[str, Any], container: Mapping[str, Any]) -> boo
     base = _repository(container).rpartition("/")[2]
     labels = texts(mapping(deployment.get("metadata")).get("labels"))
     runs = "run" in (container.get("args") or container.get("command") or [])
-    return base == names.OPERATOR_NAME or (labels.get(LABEL_NAME) == names.OPERATOR_NAME and runs)
+    is_labelled = labels.get(LABEL_NAME) == names.OPERATOR_NAME and runs
+    # A mirror may rename the image, and a chart's value the label; every manifest of ours sets this variable.
+    is_told = any(each.get("name") == _OWN_VARIABLE for each in mappings(container.get("env")))
+    return base == names.OPERATOR_NAME or is_labelled or is_told
 
 
 def _is_official(deployment: Mapping[str, Any], container: Mapping[str, Any]) -> bool:

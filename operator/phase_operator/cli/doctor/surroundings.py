@@ -56,6 +56,8 @@ def check_budget(operator: Operator, budgets: Sequence[Mapping[str, Any]] | Unre
         return budgets.finding(BUDGET)
     labels = texts(at(operator.body, ("spec", "template", "metadata", "labels")))
     ours = [each for each in budgets if selects(at(each, ("spec", "selector")), labels)]
+    if not operator.replicas:
+        return Finding(BUDGET, Verdict.OK, f"{clean(str(operator))} has no replica to keep")
     if operator.replicas < 2:
         cure = "Run two replicas, so that one takes over when a node goes: kubectl scale, in the chart `replicas: 2`."
         return Finding(BUDGET, Verdict.NOTE, f"{clean(str(operator))} has one replica", cure)

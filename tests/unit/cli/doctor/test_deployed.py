@@ -31,6 +31,17 @@ def test_our_deployment_is_found_by_its_label_if_the_image_has_another_name() ->
     assert (found.is_official, found.version) == (False, "0.1.0")
 
 
+def test_our_deployment_is_found_by_its_variables_if_label_and_image_are_renamed() -> None:
+    body = deployment()
+    body["metadata"]["labels"] = {"app.kubernetes.io/name": "secrets"}
+    body["spec"]["template"]["spec"]["containers"][0]["image"] = "mirror/secrets-sync:0.1.0"
+
+    found = operator_of(body)
+
+    assert found is not None
+    assert not found.is_official
+
+
 @pytest.mark.parametrize(
     "image",
     [

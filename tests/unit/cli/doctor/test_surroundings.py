@@ -93,6 +93,10 @@ def test_replicas_that_are_not_kept_are_a_note(replicas: int, budgets: list[dict
     assert said in finding.sentence
 
 
+def test_an_operator_without_replicas_needs_no_budget() -> None:
+    assert check_budget(operator(replicas=0), []).verdict is Verdict.OK
+
+
 def test_a_budget_is_not_blamed_while_a_pod_is_not_ready() -> None:
     broken = budget(expectedPods=2, currentHealthy=1, disruptionsAllowed=0)
 
