@@ -37,15 +37,18 @@ _ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 _NEEDS = (
     ("get, tree, trace, explain", "list", OURS, ""),
     ("sync, suspend, resume", "patch", OURS, ""),
+    ("uninstall", "delete", OURS, ""),
     ("diff, trace", "get", (SECRETS, CONFIG_MAPS), ""),
     ("tree", "list", (DEPLOYMENTS,), ""),
     ("events", "list", (EVENTS,), ""),
     ("auth create", "create", (SECRETS,), ""),
+    ("auth create, migrate adopt", "patch", (SECRETS,), ""),
 )
 # The same, in the operator's namespace.
 _NEEDS_THERE = (
     ("logs", "list", (PODS,), ""),
     ("logs", "get", (PODS,), "log"),
+    ("get, logs", "get", (LEASES,), ""),
     ("get, doctor", "get", (PODS,), "proxy"),
 )
 

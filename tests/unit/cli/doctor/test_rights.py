@@ -143,7 +143,7 @@ def test_commands_that_the_person_may_not_use_are_a_note() -> None:
     finding = check_person(allowed, needs)
 
     assert finding.verdict is Verdict.NOTE
-    assert finding.sentence == "you cannot use sync, suspend, resume"
+    assert finding.sentence == "you cannot use sync, suspend, resume; auth create, migrate adopt"
     assert finding.cure.startswith(
         "sync, suspend, resume: it takes the right to patch phasesecrets.secrets.phase.dev in namespace shop, patch "
     )
