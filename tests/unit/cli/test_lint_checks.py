@@ -66,7 +66,7 @@ def test_every_rule_of_a_spec_is_of_the_form_that_is_evaluated(kind: str) -> Non
         ("!self.exists(each, each.b == 1)", [{}, {"b": 2}], False),
         ("self.exists_one(each, each == 1)", [1, 2], True),
         ("self.exists_one(each, each == 1)", [1, 1], False),
-        ("!self.exists_one(each, each.b == 1)", [{"b": 1}, {}], False),
+        ("!self.exists_one(each, each.b == 1)", [{"b": 1}, {"b": 1}, {}], False),
         ("true || self.exists_one(each, each.b == 1)", [{}], True),
         ("self.all(a, self.exists_one(b, a == b))", [1, 2, 3], True),
         ("self.all(key, size(key) <= 2)", {"ab": 1, "c": 2}, True),
@@ -162,6 +162,13 @@ def test_metadata_as_kubernetes_takes_it_is_fine() -> None:
     assert findings(document(resource(GOOD, **metadata))) == []
 
 
+def test_no_rule_is_evaluated_on_a_value_of_another_shape() -> None:
+    spec = {"suspend": "yes", "managedSecretReferences": GOOD["managedSecretReferences"]}
+
+    assert [each.field for each in findings(document(resource(spec)))] == ["spec.suspend"]
+    assert [each.field for each in findings(document(resource(spec | {"suspend": True})))] == ["spec.phaseApp"]
+
+
 def test_a_status_in_a_file_is_not_judged_but_for_unknown_fields() -> None:
     body = resource(GOOD) | {"status": {"keys": "many", "key": 1}}
 
@@ -207,6 +214,11 @@ OPERATORS = [
         target(template={"metadata": {"annotations": {"a": "{{ A | nope }}"}}}),
         f"{TARGET}.template.metadata.annotations.a",
         "TemplateInvalid: ",
+    ),
+    (
+        target(secretType="kubernetes.io/service-account-token"),
+        f"{TARGET}.secretType",
+        "InvalidSpec: secretType kubernetes.io/service-account-token needs the annotation",
     ),
     (target(secretName="phase-operator-digest-key"), "spec", "InvalidSpec: Secret team/phase-operator-digest-key is"),
     (token(secretName="phase-operator-digest-key"), "spec", "InvalidSpec: Secret phase-operator-digest-key is"),

@@ -235,6 +235,22 @@ def test_a_merged_share_has_its_keys_and_the_type_for_a_new_object(tmp_path: Pat
     assert found["type"] == "kubernetes.io/basic-auth"
 
 
+def test_a_share_whose_mark_would_be_too_long_is_an_error(tmp_path: Path) -> None:
+    target = {"secretName": "shop", "creationPolicy": "Merge"}
+    entries = {f"K{number:0199}": "x" for number in range(1300)}
+
+    result = rendered(tmp_path, fields={"managedSecretReferences": [target]}, entries=entries)
+
+    assert "error: Secret team/shop: TooLarge: 1300 keys are too many for their length" in result.stderr
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+def test_nulls_that_the_api_server_drops_are_not_there(tmp_path: Path) -> None:
+    result = rendered(tmp_path, fields={"keys": None, "suspend": None, "phaseAppEnv": None, "authentication": None})
+
+    assert (result.stderr, result.exit_code) == ("", 0)
+
+
 def test_a_resource_that_an_api_server_would_refuse_is_not_rendered(tmp_path: Path) -> None:
     file = written(tmp_path, resource(GOOD | {"phaseAp": "x"}), resource(GOOD, "good"))
     (tmp_path / "e.env").write_text("A=a\n")

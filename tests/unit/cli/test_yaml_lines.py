@@ -1,5 +1,6 @@
 """cli/yaml_lines.py: YAML as kubectl reads it, with lines and within bounds."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -137,6 +138,19 @@ def laughs(first: str, form: str) -> str:
 )
 def test_a_file_that_would_take_long_or_much_is_refused(text: str) -> None:
     assert "too many values, or too deep" in problem(text.encode()).problem
+
+
+def test_what_is_refused_for_its_size_takes_little_memory() -> None:
+    raw = b"[" + b"a," * 1_000_000 + b"]"
+
+    tracemalloc.start()
+    try:
+        assert problem(raw).problem
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 64 * 1024 * 1024
 
 
 @pytest.mark.timeout(20)
