@@ -34,7 +34,7 @@ class UnreadableError(ManifestError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The content of a file, and how messages call it."""
+    """The content of a file, up to one byte more than is taken, and how messages call it."""
 
     file: str
     raw: bytes
@@ -76,20 +76,20 @@ def read(files: Sequence[str]) -> Iterator[Document]:
 
 
 def sources(files: Sequence[str]) -> Iterator[Source]:
-    """Yield the content of files, and of those in folders that may hold objects; raise ManifestError."""
+    """Yield the content of files, and of those in folders that may hold objects; raise UnreadableError."""
     for name in files:
         if name == STDIN:
-            yield Source("standard input", _bounded(sys.stdin.buffer.read(_LARGEST + 1), "standard input"))
+            yield Source("standard input", sys.stdin.buffer.read(_LARGEST + 1))
             continue
         for path in _paths(Path(name)):
             yield source(path)
 
 
 def source(path: Path) -> Source:
-    """Return the content of a file; raise ManifestError."""
+    """Return the content of a file; raise UnreadableError."""
     try:
         with path.open("rb") as file:
-            return Source(str(path), _bounded(file.read(_LARGEST + 1), str(path)))
+            return Source(str(path), file.read(_LARGEST + 1))
     except OSError as error:
         raise UnreadableError(str(path), error.strerror or str(error)) from error
 
@@ -97,7 +97,7 @@ def source(path: Path) -> Source:
 def documents(raw: bytes, file: str) -> Iterator[Document]:
     """Yield the objects of a YAML stream, and the items of its Lists; raise ManifestError."""
     try:
-        for read in read_all(_bounded(raw, file)):
+        for read in read_all(bounded(raw, file)):
             yield from _objects(read, file)
     except YamlError as error:
         raise ManifestError(file, error.problem, error.line) from error
@@ -119,7 +119,8 @@ def _objects(read: Read, file: str) -> Iterator[Document]:
         yield Document(file, item, read, ("items", number))
 
 
-def _bounded(raw: bytes, file: str) -> bytes:
+def bounded(raw: bytes, file: str) -> bytes:
+    """Return the content of a file that is not too large; raise ManifestError."""
     if len(raw) > _LARGEST:
         raise ManifestError(file, f"larger than {_LARGEST // 1024 // 1024} MiB")
     return raw

@@ -4,6 +4,7 @@ Rule: a file may come from anybody, so its depth and number of values are bounde
 for. It is read as kubectl reads it: a date is text, `y` is true, and a key that is there twice is an error.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,8 @@ _NUMBERS = frozenset({f"{_TAG}int", f"{_TAG}float"})
 _SHORT = {"y": True, "Y": True, "n": False, "N": False}
 # Numbers for kubectl that are text for PyYAML: 12e3, 0o17.
 _FLOAT = re.compile(r"[-+]?([.][0-9]+|[0-9]+([.][0-9]*)?)([eE][-+]?[0-9]+)?")
+# Two halves of a letter, as JSON escapes it, after backslashes that escape each other.
+_HALVES = re.compile(rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _OCTAL = re.compile(r"0o([0-7]+)")
 
 
@@ -93,6 +96,7 @@ def as_text(_: Any, node: ScalarNode) -> Any:
 
 def read_all(raw: bytes, scalar: Scalar = as_json) -> Iterator[Read]:
     """Yield the documents of a stream, also empty ones, whose value is None; raise YamlError."""
+    raw = _joined(raw)
     try:
         with _loading(raw) as loader:
             _check_size(loader)
@@ -104,6 +108,13 @@ def read_all(raw: bytes, scalar: Scalar = as_json) -> Iterator[Read]:
         mark = getattr(error, "problem_mark", None)
         problem = str(getattr(error, "problem", None) or error)
         raise YamlError(f"not YAML: {clean(problem)}", None if mark is None else mark.line + 1) from error
+
+
+def _joined(raw: bytes) -> bytes:
+    """Return a stream of JSON whose letters are one escape each: YAML does not have the two halves that JSON has."""
+    if not raw.lstrip().startswith((b"{", b"[")):
+        return raw
+    return _HALVES.sub(lambda found: b"%s\\U%08x" % (found[1], ord(json.loads(b'"%s"' % found[2]))), raw)
 
 
 @contextmanager

@@ -106,6 +106,12 @@ def test_a_bad_file_is_refused_with_file_line_and_key(form: EntriesFormat, text:
 
 
 @pytest.mark.parametrize("form", EntriesFormat)
+def test_a_file_that_is_too_large_is_refused(form: EntriesFormat) -> None:
+    with pytest.raises(ManifestError, match="file: larger than 8 MiB"):
+        entries(b" " * (8 * 1024 * 1024 + 1), "file", form)
+
+
+@pytest.mark.parametrize("form", EntriesFormat)
 def test_bytes_that_are_no_text_are_refused(form: EntriesFormat) -> None:
     with pytest.raises(ManifestError):
         entries(b"A=\xff\xfe", "file", form)

@@ -128,6 +128,17 @@ def test_a_folder_is_read_to_its_depth_and_files_of_others_are_skipped(tmp_path:
     assert "1 resource checked" in result.stderr
 
 
+def test_a_file_that_is_too_large_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b" " * (8 * 1024 * 1024 + 1))
+    (tmp_path / "b.yaml").write_bytes(SHOP.encode() + b"#" * (8 * 1024 * 1024))
+    (tmp_path / "c.yaml").write_text(SHOP)
+
+    result = call("-f", str(tmp_path))
+
+    assert result.stdout.splitlines()[0] == f"{tmp_path}/b.yaml: error: larger than 8 MiB"
+    assert len(result.stdout.splitlines()) == 4
+
+
 def test_a_broken_file_with_a_resource_of_ours_is_an_error_and_the_next_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SHOP.replace("namespace: team", "name: shop"))
     (tmp_path / "b.yaml").write_text(SHOP)

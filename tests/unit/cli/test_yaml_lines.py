@@ -1,5 +1,6 @@
 """cli/yaml_lines.py: YAML as kubectl reads it, with lines and within bounds."""
 
+import json
 import tracemalloc
 from typing import Any
 
@@ -83,6 +84,13 @@ def test_lines_end_as_they_do_on_any_system(end: str) -> None:
     [read] = read_all(end.join(["a: 1", "b:", "  c: 2", ""]).encode())
 
     assert (read.value, read.lines["b", "c"]) == ({"a": 1, "b": {"c": 2}}, 3)
+
+
+def test_letters_that_json_escapes_in_two_halves_are_read() -> None:
+    given = {"a": "\U0001f600", "b": "\\\U0001f511\U0001f511", "c": "\\ud83d\\ude00"}
+
+    assert value(json.dumps(given)) == given
+    assert "not YAML" in problem(b'{"a": "\\ud83d"}').problem
 
 
 def test_documents_come_one_after_another_and_empty_ones_too() -> None:

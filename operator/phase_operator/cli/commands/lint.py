@@ -59,8 +59,6 @@ def _linted(files: Sequence[str], namespace: str, count: _Count, *, schema_only:
             yield from _of_file(source, namespace, count, schema_only=schema_only)
     except UnreadableError as error:
         raise Failure(str(error), ExitCode.USAGE) from None
-    except ManifestError as error:
-        yield _broken(error)
 
 
 def _of_file(source: Source, namespace: str, count: _Count, *, schema_only: bool) -> Iterator[Placed]:

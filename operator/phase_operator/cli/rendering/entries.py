@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import EntryType
-from phase_operator.cli.manifests import ManifestError
+from phase_operator.cli.manifests import ManifestError, bounded
 from phase_operator.cli.yaml_lines import YamlError, as_text, read_all
 from phase_operator.core.source.folders import normal_path
 from phase_operator.core.text import clean
@@ -58,22 +58,21 @@ def format_of(file: str) -> EntriesFormat | None:
 def entries(raw: bytes, file: str, form: EntriesFormat) -> tuple[Entry, ...]:
     """Return the entries of a file; raise ManifestError."""
     try:
-        return tuple(
-            _entry(number, key, given) for number, (key, given) in enumerate(_listed(_READERS[form](raw, file)))
-        )
+        given = _READERS[form](bounded(raw, file))
+        return tuple(_entry(number, *each) for number, each in enumerate(_listed(given)))
     except (_Wrong, YamlError) as error:
         # Without its cause, which may hold a value.
         raise ManifestError(file, error.problem, error.line) from None
 
 
-def _from_yaml(raw: bytes, _: str) -> Any:
+def _from_yaml(raw: bytes) -> Any:
     documents = [each for each in read_all(raw, as_text) if each.value not in (None, "")]
     if len(documents) > 1:
         raise _Wrong("several documents; entries are one", documents[1].line(()))
     return documents[0].value if documents else {}
 
 
-def _from_json(raw: bytes, _: str) -> Any:
+def _from_json(raw: bytes) -> Any:
     try:
         # Numbers stay as they are written.
         text = raw.decode("utf-8-sig")
@@ -93,7 +92,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _from_dotenv(raw: bytes, _: str) -> Any:
+def _from_dotenv(raw: bytes) -> Any:
     # Imported here: no other command needs it. pydantic-settings brings it.
     from dotenv.parser import parse_stream
 
