@@ -13,6 +13,7 @@ from typing import Any
 
 from phase_operator import __version__
 from phase_operator.cli.doctor import redacted
+from phase_operator.cli.doctor.deployed import Operator
 from phase_operator.cli.doctor.facts import Facts, Running
 from phase_operator.cli.doctor.findings import Finding, Unread
 from phase_operator.cli.doctor.gathering import TARGETS, Place, first
@@ -63,7 +64,7 @@ def _of_cluster(facts: Facts) -> dict[str, Any]:
     return {
         "version": version,
         "crds": crds,
-        "operators": [redacted.deployment(each.body) for each in facts.others.operators],
+        "operators": [_operator(each) for each in facts.others.operators[:MOST_OBJECTS]],
         "leases": [{**asdict(each), "holder": redacted.MASKED} for each in facts.others.leases],
         "marked": list(facts.others.marked),
         "rewritten": list(facts.others.rewritten),
@@ -77,8 +78,8 @@ async def _of_operator(cluster: UserCluster, running: Running) -> Files:
         "operator/deployment.json": _json(redacted.deployment(operator.body)),
         "operator/pods.json": _json([redacted.pod(each.body) for each in pods]),
         "operator/lease.json": _lease(running.lease),
-        "operator/networkpolicies.json": _objects(running.policies),
-        "operator/poddisruptionbudgets.json": _objects(running.budgets),
+        "operator/networkpolicies.json": _objects(running.policies, redacted.network_policy),
+        "operator/poddisruptionbudgets.json": _objects(running.budgets, redacted.budget),
         "operator/events.json": await _listed(cluster, EVENTS, home, redacted.event),
         "operator/readyz.txt": "".join(f"{name}:\n{_said(each)}\n" for name, each in running.answers.items()),
     }
@@ -141,14 +142,20 @@ def _as_target(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"metadata": redacted.metadata(body)}
 
 
+def _operator(found: Operator) -> dict[str, Any]:
+    """Return which operator it is: others than the one that is examined may be a tenant's."""
+    names = ("namespace", "name", "is_official", "image", "replicas", "ready")
+    return {name: getattr(found, name) for name in names}
+
+
 def _lease(found: Lease | Unread | None) -> str:
     if isinstance(found, Unread):
         return f"not read: {found.why}\n"
     return _json(None if found is None else asdict(found))
 
 
-def _objects(found: Sequence[Mapping[str, Any]] | Unread) -> str:
-    return f"not read: {found.why}\n" if isinstance(found, Unread) else _json(list(map(redacted.with_spec, found)))
+def _objects(found: Sequence[Mapping[str, Any]] | Unread, redact: Redact) -> str:
+    return f"not read: {found.why}\n" if isinstance(found, Unread) else _json(list(map(redact, found)))
 
 
 def _said(answer: Answer | Unread) -> str:

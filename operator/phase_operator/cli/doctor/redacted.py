@@ -69,8 +69,7 @@ def deployment(body: Mapping[str, Any]) -> dict[str, Any]:
         "containers": [_container(each) for each in mappings(pod.get("containers"))],
     }
     status = mapping(body.get("status"))
-    numbers = {name: each for name, each in status.items() if isinstance(each, int)}
-    return {"metadata": metadata(body), "spec": kept, "status": {**numbers, "conditions": _conditions(status)}}
+    return {"metadata": metadata(body), "spec": kept, "status": {**_numbers(status), "conditions": _conditions(status)}}
 
 
 def pod(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,9 +90,22 @@ def event(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**only(body, *_EVENT), "involvedObject": about, "message": f"<{len(text(body.get('message')))} characters>"}
 
 
-def with_spec(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object of the operator's namespace that holds nothing but rules, such as a NetworkPolicy."""
-    return {"metadata": metadata(body), "spec": mapping(body.get("spec")), "status": mapping(body.get("status"))}
+def network_policy(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a NetworkPolicy: the ports and addresses that it opens, and by what sort of selector."""
+    spec = mapping(body.get("spec"))
+    rules = [
+        {"ports": [only(each, "port", "endPort", "protocol") for each in mappings(rule.get("ports"))]}
+        | ({"to": [_peer(each) for each in mappings(rule.get("to"))]} if rule.get("to") else {})
+        for rule in mappings(spec.get("egress"))
+    ]
+    kept = {**only(spec, "policyTypes"), "selectsAll": not spec.get("podSelector"), "egress": rules}
+    return {"metadata": metadata(body), "spec": kept}
+
+
+def budget(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a PodDisruptionBudget: what it keeps, and what it counts."""
+    kept = only(mapping(body.get("spec")), "minAvailable", "maxUnavailable", "unhealthyPodEvictionPolicy")
+    return {"metadata": metadata(body), "spec": kept, "status": _numbers(mapping(body.get("status")))}
 
 
 def definition(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,6 +134,16 @@ def arguments(given: Iterable[object]) -> list[str]:
         kept.append(without_tokens(word)[:_LONGEST] if is_shown else MASKED)
         is_known = is_flag and is_ours and "=" not in word
     return kept
+
+
+def _peer(peer: Mapping[str, Any]) -> object:
+    """Return where a rule leads: an address, or the sorts of selectors."""
+    block = mapping(peer.get("ipBlock"))
+    return only(block, "cidr", "except") if block else "+".join(sorted(peer))
+
+
+def _numbers(status: Mapping[str, Any]) -> dict[str, int]:
+    return {name: each for name, each in status.items() if isinstance(each, int)}
 
 
 def _container(container: Mapping[str, Any]) -> dict[str, Any]:

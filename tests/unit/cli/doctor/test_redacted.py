@@ -12,6 +12,10 @@ from support.canary import Canary
 from support.doctored import deployment, pod
 
 HEX = "0123456789abcdef" * 4
+REDACTORS = (
+    *(redacted.resource, redacted.deployment, redacted.pod, redacted.event, redacted.definition),
+    *(redacted.network_policy, redacted.budget),
+)
 
 
 def everywhere(value: str) -> dict[str, Any]:
@@ -99,16 +103,31 @@ def of_crd(value: str) -> dict[str, Any]:
     return {"metadata": everywhere(value), "spec": {"versions": versions, "group": value}, "status": {}}
 
 
+def of_policy(value: str) -> dict[str, Any]:
+    peer = {"podSelector": {"matchLabels": {"app": value}}, "namespaceSelector": {"matchLabels": {value: value}}}
+    rules = [{"ports": [{"port": 443}], "to": [peer, {"ipBlock": {"cidr": "10.0.0.0/8"}}]}]
+    spec = {"podSelector": {"matchLabels": {"app": value}}, "policyTypes": ["Egress"], "egress": rules}
+    return {"metadata": everywhere(value), "spec": spec, "status": {"conditions": [{"message": value}]}}
+
+
+def of_budget(value: str) -> dict[str, Any]:
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": value}}}
+    status = {"currentHealthy": 2, "conditions": [{"type": "x", "message": value}], "disruptedPods": {value: "now"}}
+    return {"metadata": everywhere(value), "spec": spec, "status": status}
+
+
 @pytest.mark.parametrize(
     ("make", "redact"),
     [
+        (of_policy, redacted.network_policy),
+        (of_budget, redacted.budget),
         (resource, redacted.resource),
         (of_deployment, redacted.deployment),
         (of_pod, redacted.pod),
         (of_event, redacted.event),
         (of_crd, redacted.definition),
     ],
-    ids=["a resource", "a Deployment", "a pod", "an Event", "a CRD"],
+    ids=["a NetworkPolicy", "a PodDisruptionBudget", "a resource", "a Deployment", "a pod", "an Event", "a CRD"],
 )
 def test_no_value_is_left_wherever_it_was_put(
     make: Callable[[str], dict[str, Any]], redact: Callable[[Mapping[str, Any]], dict[str, Any]], canary: Canary
@@ -117,6 +136,16 @@ def test_no_value_is_left_wherever_it_was_put(
 
     canary.watch(kept)
     assert '"shop"' in kept
+
+
+def test_a_policy_keeps_what_it_opens_and_a_budget_its_numbers() -> None:
+    assert redacted.network_policy(of_policy("hunter2"))["spec"] == {
+        "policyTypes": ["Egress"],
+        "selectsAll": False,
+        "egress": [{"ports": [{"port": 443}], "to": ["namespaceSelector+podSelector", {"cidr": "10.0.0.0/8"}]}],
+    }
+    assert redacted.budget(of_budget("hunter2"))["spec"] == {"minAvailable": 1}
+    assert redacted.budget(of_budget("hunter2"))["status"] == {"currentHealthy": 2}
 
 
 def test_a_resource_keeps_what_explains_it() -> None:
@@ -192,5 +221,5 @@ def test_objects_of_any_shape_are_redacted(junk: Any) -> None:
         "involvedObject": junk,
     }
 
-    for redact in (redacted.resource, redacted.deployment, redacted.pod, redacted.event, redacted.definition):
+    for redact in REDACTORS:
         json.dumps(redact(body))
