@@ -158,6 +158,8 @@ def _refused(
     """Keep a failure beside the last good answer, and plan the next read."""
     name = query_state.query.environment
     query_state.awaits_keys = False
+    # Who forced a read has to say that it was tried, also if it failed as the one before.
+    asked = set(query_state.forced)
     is_news = query_state.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))
     if error.reason is Reason.APP_NOT_FOUND:
         times.find_again(app, now)
@@ -167,7 +169,7 @@ def _refused(
     urgency = PollPriority.NEW if query_state.answer is None else PollPriority.PERIODIC
     times.plan(query_state.query, now + pause, urgency)
     times.probe_again(app, HEALING, now)
-    return set(query_state.subscriptions) if is_news else set()
+    return set(query_state.subscriptions) if is_news else asked
 
 
 def _pause_after(times: Timetable, app: AppState, query_state: QueryState, call: Read, error: ExpectedError) -> float:

@@ -270,6 +270,19 @@ class TestProbeThenRead:
         assert driver.run()[:2] == ["probe", "read"]
         assert fresh(driver) == ["A", "B"]
 
+    def test_a_forced_read_that_fails_as_before_is_told_to_who_asked_and_to_nobody_else(self) -> None:
+        driver = settled(shop(A))
+        driver.ask("y", query())
+        driver.phase.errors = {"read": DOWN}
+        driver.scheduler.want(key("x"), PollPriority.FORCED, driver.now)
+        driver.run(1.0)
+        driver.run(30.0)
+        driver.woken_now()
+        driver.scheduler.want(key("x"), PollPriority.FORCED, driver.now)
+
+        assert "read" in driver.run(5.0)
+        assert driver.woken_now() == {"x"}
+
     @pytest.mark.parametrize("interval", [60.0, 1000.0])
     def test_a_query_that_may_refer_to_a_moved_environment_is_read_after_a_probe_and_within_the_bound(
         self, interval: float
