@@ -21,7 +21,7 @@ import click
 from phase_operator import __version__
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.failures import ExitCode, Failure, ended_by_ctrl_c
 from phase_operator.cli.options import Decorator, combined
 from phase_operator.core.access.hosts import CLOUD, Host, leads_to, parse_host
 from phase_operator.core.access.tenancy import check_annotation
@@ -40,7 +40,7 @@ from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from phase_operator.reconcile.ports import Credential, Token
-from phase_operator.settings import phase_host, phase_token, platform_proxies
+from phase_operator.settings import SettingsError, phase_host, phase_token, platform_proxies
 
 _MEMORY = 512 * MIB
 _LIMITS = Limits(size=128 * MIB, entries=200_000)
@@ -113,7 +113,9 @@ def check_host(url: str, host: str | None, token: Token, place: ObjectKey | None
         return
     there = origin(url)
     if sys.stdin.isatty():
-        click.confirm(f"The token would be sent to {there}, which is not Phase's cloud. Go on?", abort=True, err=True)
+        question = f"The token would be sent to {there}, which is not Phase's cloud. Go on?"
+        with ended_by_ctrl_c():
+            click.confirm(question, abort=True, err=True)
         return
     raise Failure(
         f"phaseHost is {there}, which is not Phase's cloud: the token is sent there only with --host {there}",
@@ -230,18 +232,28 @@ class PhaseReader:
 
 @asynccontextmanager
 async def phase(ca_file: Path | None) -> AsyncIterator[PhaseReader]:
-    """Make ready to ask Phase until the block ends."""
-    session = Session(
-        ca_file=ca_file,
-        user_agent=f"phase-operator/{__version__}",
-        on_call=lambda *_: None,
-        timer=asyncio.get_running_loop().time,
-        proxies=platform_proxies(),
-    )
+    """Make ready to ask Phase until the block ends; raise Failure."""
+    session = _session(ca_file)
     try:
         yield PhaseReader(session, AnswerMemory(_MEMORY))
     finally:
         await session.close()
+
+
+def _session(ca_file: Path | None) -> Session:
+    try:
+        return Session(
+            ca_file=ca_file,
+            user_agent=f"phase-operator/{__version__}",
+            on_call=lambda *_: None,
+            timer=asyncio.get_running_loop().time,
+            proxies=platform_proxies(),
+        )
+    except SettingsError as error:
+        raise Failure(str(error), ExitCode.USAGE) from error
+    except OSError as error:
+        # Of OpenSSL, too: its errors are of this kind.
+        raise Failure(f"--phase-ca-file: {ca_file} holds no certificates in PEM", ExitCode.USAGE) from error
 
 
 def now() -> float:

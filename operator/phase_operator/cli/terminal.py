@@ -13,7 +13,7 @@ import click
 from tabulate import tabulate
 
 from phase_operator.api.crd import as_yaml
-from phase_operator.cli.failures import Failure
+from phase_operator.cli.failures import Failure, ended_by_ctrl_c
 from phase_operator.core.text import clean
 from phase_operator.settings import wants_no_colour
 
@@ -88,4 +88,5 @@ def confirmed(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Failure("nothing was done: give --yes, since nobody can be asked here")
-    click.confirm(question, abort=True, err=True)
+    with ended_by_ctrl_c():
+        click.confirm(question, abort=True, err=True)

@@ -5,7 +5,12 @@ Invariant: what a command reads for a PhaseSecret is what the operator reads, wh
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +246,25 @@ def test_a_host_that_is_not_there_is_told(canary: Canary) -> None:
         assert "cannot be reached" in result.output
 
 
+def test_certificates_that_are_none_are_a_sentence(phase: EmbeddedPhase, canary: Canary, tmp_path: Path) -> None:
+    (file := tmp_path / "ca.pem").write_text("nothing")
+
+    result = run(phase, canary, "auth", "check", "--phase-ca-file", str(file))
+
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr == f"cli: --phase-ca-file: {file} holds no certificates in PEM\n"
+
+
+def test_a_proxy_that_cannot_be_used_is_a_sentence(phase: EmbeddedPhase, canary: Canary) -> None:
+    env = {"PHASE_TOKEN": phase.token("operator"), "PHASE_HOST": phase.url, "HTTPS_PROXY": ":::no"}
+
+    result = CliRunner().invoke(cli, ["auth", "check"], env=env)
+
+    canary.watch(result.output)
+    assert result.exit_code == ExitCode.USAGE
+    assert "HTTPS_PROXY is no proxy that can be used" in result.stderr
+
+
 # init
 
 
@@ -311,3 +335,78 @@ def test_a_token_is_needed_and_never_an_argument(canary: Canary) -> None:
 
     assert result.exit_code == ExitCode.USAGE
     assert "--token-stdin" in result.output
+
+
+# At a terminal
+
+
+# Takes the terminal for its own, so that Ctrl-C reaches the program that it becomes.
+BECOME = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "phase_operator", *sys.argv[1:]])
+"""
+
+
+class Terminal:
+    """The program in a terminal of its own: what is typed, and all that is seen there."""
+
+    def __init__(self, *arguments: str, **env: str) -> None:
+        self._fd, its = pty.openpty()
+        command = [sys.executable, "-c", BECOME, *arguments]
+        self._process = subprocess.Popen(
+            command, stdin=its, stdout=its, stderr=its, env=os.environ | env, start_new_session=True
+        )
+        os.close(its)
+        self.seen = ""
+
+    def until(self, words: str) -> None:
+        """Read until some words are seen; the end of the program is an error."""
+        while words not in self.seen:
+            self.seen += os.read(self._fd, 4096).decode()
+
+    def types(self, line: str) -> None:
+        os.write(self._fd, f"{line}\n".encode())
+
+    def code(self) -> int:
+        """Read to the end, and return the exit code."""
+        # The end of a terminal is an error.
+        with suppress(OSError):
+            while True:
+                self.seen += os.read(self._fd, 4096).decode()
+        os.close(self._fd)
+        return self._process.wait()
+
+
+def test_at_a_terminal_what_is_missing_is_asked_and_the_token_is_not_shown(
+    phase: EmbeddedPhase, canary: Canary, tmp_path: Path
+) -> None:
+    terminal = Terminal("init", "--output", str(tmp_path / "shop.yaml"), PHASE_HOST=phase.url, PHASE_TOKEN="")
+    canary.watch(lambda: terminal.seen)
+
+    terminal.until("Token of Phase (not shown): ")
+    terminal.types(phase.token("operator", "pss"))
+    terminal.until("app: number: ")
+    terminal.types("1")
+    terminal.until("env: number: ")
+    terminal.types("9")
+    terminal.until("9 is not in the range")
+    terminal.types("1")
+    terminal.until("path: number: ")
+    terminal.types("3")
+    terminal.until("Name of the Secret [shop]: ")
+    terminal.types("")
+
+    assert terminal.code() == ExitCode.OK, terminal.seen
+    spec = yaml.safe_load((tmp_path / "shop.yaml").read_text())["spec"]
+    assert (spec["phaseApp"], spec["phaseAppEnv"], spec["phaseAppEnvPath"]) == ("shop", "Production", "/back/end")
+
+
+def test_ctrl_c_ends_a_question_at_once(phase: EmbeddedPhase, canary: Canary) -> None:
+    terminal = Terminal("init", PHASE_HOST=phase.url, PHASE_TOKEN=phase.token("operator", "pss"))
+    canary.watch(lambda: terminal.seen)
+
+    terminal.until("app: number: ")
+    terminal.types("\x03")
+
+    assert terminal.code() == 130

@@ -29,6 +29,7 @@ from support.world import World, phase_secret, secret
 
 # Nothing is read for its interval while a test runs.
 _NEVER = 3600
+_HEAD = "apiVersion: secrets.phase.dev/v1alpha1\nkind: PhaseSecret\n"
 _TOKEN = names.DEFAULT_TOKEN_SECRET
 
 
@@ -276,7 +277,9 @@ def test_a_token_goes_to_no_host_that_only_a_resource_names(stage: Stage) -> Non
     [
         pytest.param("a: [", "standard input:", id="not YAML"),
         pytest.param("kind: Pod\napiVersion: v1\n", "no PhaseSecret or PhasePushSecret", id="another kind"),
-        pytest.param("apiVersion: secrets.phase.dev/v1alpha1\nkind: PhaseSecret\n", "has no name", id="no name"),
+        pytest.param(_HEAD, '"" is no name', id="no name"),
+        pytest.param(_HEAD + "metadata: {name: ../../secrets/x}\n", "is no name", id="another path"),
+        pytest.param(_HEAD + "metadata: {name: x, namespace: '..'}\n", "the namespace is ..", id="another place"),
         pytest.param(
             "apiVersion: secrets.phase.dev/v1alpha1\r\nkind: PhaseSecret\r\nmetadata: {name: a}\r\nspec:\r\n"
             "  phaseApp: 5\r\n",

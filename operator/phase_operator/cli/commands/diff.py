@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.user_cluster import OURS, Resource, UserCluster
 
 _LEASED = "Phase makes the values of a dynamic secret when it leases them: there is nothing to compare before"
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _KINDS: Mapping[str, Resource] = {each.kind: each for each in OURS}
 
 
@@ -170,10 +172,12 @@ async def _of_file(cluster: UserCluster, document: Document, at: ClusterOptions,
     if said and at.namespace and said != at.namespace:
         where = document.at("metadata", "namespace")
         raise Failure(f"{where}: the namespace is {shown(said)}, not {shown(at.namespace)}", ExitCode.USAGE)
-    name = text(metadata.get("name"))
-    if not name:
-        raise Failure(f"{document.at('metadata', 'name')}: the resource has no name", ExitCode.USAGE)
-    home = said or namespace
+    name, home = text(metadata.get("name")), said or namespace
+    # Both go into the path of a request: `..` would be another one.
+    for field, given in (("name", name), ("namespace", home)):
+        if not _NAME.fullmatch(given):
+            where = document.at("metadata", field)
+            raise Failure(f'{where}: "{shown(given) if given else ""}" is no {field} of a resource', ExitCode.USAGE)
     existing = await cluster.find(_KINDS[document.kind], home, name)
     return _Subject(document.body, existing, home, document)
 

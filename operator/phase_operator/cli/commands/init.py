@@ -10,7 +10,7 @@ import click
 
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.failures import ExitCode, Failure, ended_by_ctrl_c
 from phase_operator.cli.options import HELP
 from phase_operator.cli.phase import PhaseReader, TokenOptions, asked_token, host_option, of_phase, phase, token_options
 from phase_operator.cli.scaffold import Choice, folders_of, manifest, object_name
@@ -137,7 +137,8 @@ def _is_below(path: str, root: str) -> bool:
 def _target(usual: str) -> str:
     if not sys.stdin.isatty():
         return usual
-    return str(click.prompt("Name of the Secret", default=usual, err=True))
+    with ended_by_ctrl_c():
+        return str(click.prompt("Name of the Secret", default=usual, err=True))
 
 
 def _app(apps: Sequence[App], asked: str | None) -> App:
@@ -191,7 +192,8 @@ def _one(option: str, choices: Sequence[str], asked: str | None) -> str:
         raise click.UsageError(f"{option} is missing; {_listed(choices)}")
     for number, each in enumerate(choices[:_MOST_SHOWN], 1):
         say(f"  {number}. {shown(each)}")
-    picked = click.prompt(f"{option.lstrip('-')}: number", type=click.IntRange(1, len(choices)), err=True)
+    with ended_by_ctrl_c():
+        picked = click.prompt(f"{option.lstrip('-')}: number", type=click.IntRange(1, len(choices)), err=True)
     return choices[int(picked) - 1]
 
 
