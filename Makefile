@@ -110,7 +110,7 @@ scan: venv build/tools/.stamp ## hadolint and trivy on Dockerfile, deploy/ and c
 
 lock: venv ## compile requirements/ anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/product.txt pyproject.toml
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev --extra test -c requirements/product.txt -o requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra lint --extra dev --extra test -c requirements/product.txt -o requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group pyproject.toml:tools -o requirements/tools.txt
 
 clean: ## remove the virtual environment and caches inside the checkout

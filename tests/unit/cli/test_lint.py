@@ -1,6 +1,7 @@
 """`lint`: what it reads, how it prints, and how it ends."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,12 @@ def test_text_of_others_cannot_make_a_line_or_a_sequence_of_its_own() -> None:
         assert line.isprintable()
     assert as_github(HOSTILE).startswith("::error file=a %3A%3Aerror%3A%3Ax.yaml,line=3,title=PhaseSecret a [2J%2Cb::")
     assert "100%25 ::error::you" in as_github(HOSTILE)
+
+
+def test_lint_says_how_to_get_the_library_that_it_alone_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "celpy", None)
+
+    result = CliRunner().invoke(cli, ["lint", "-f", "deploy"])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "pip install 'phase-operator[lint]'" in result.stderr

@@ -1,6 +1,7 @@
 """`kubectl phase lint`: check resources in files, without a cluster and without Phase."""
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 import click
 
@@ -15,6 +16,9 @@ from phase_operator.cli.terminal import say
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
 
+# Evaluates the CRDs' rules. The image does without it, and so do those who install the command line without it.
+_ENGINE = "celpy"
+_NO_ENGINE = "lint needs a library that is not installed: pip install 'phase-operator[lint]'"
 _LINES = {"text": as_text, "github": as_github}
 
 
@@ -32,6 +36,8 @@ def lint(
 
     A warning is about what depends on the operator's settings, or has no effect. Objects of other kinds are skipped.
     """
+    if find_spec(_ENGINE) is None:
+        raise Failure(_NO_ENGINE, ExitCode.USAGE)
     if not (files or more):
         raise click.UsageError("name files or folders, as in `lint -f deploy`")
     found, count = [], _Count()
