@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+import click
+
 from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.needs import needs_of
 from phase_operator.cli.options import ClusterOptions
-from phase_operator.cli.rights import role_for
-from phase_operator.kube.user_cluster import Trouble, UserCluster, UserError, user_cluster
+from phase_operator.cli.rights import roles_for
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.user_cluster import Request, Trouble, UserCluster, UserError, user_cluster
 from phase_operator.settings import platform_proxies, pod_namespace
 
 Result = TypeVar("Result")
@@ -28,9 +32,25 @@ def of_cluster() -> Iterator[None]:
     except UserError as error:
         message = error.message
         if error.trouble is Trouble.NO_RIGHT and error.request is not None:
-            message = f"{message}; this gives it:\n{role_for(error.request)}"
+            message = (
+                f"{message}; this gives what the command needs:\n{roles_for([*_needed(error.request), *error.more])}"
+            )
         code = ExitCode.NO_CLUSTER if error.trouble is Trouble.UNREACHABLE else ExitCode.NO
         raise Failure(message, code) from error
+
+
+def _needed(denied: Request) -> list[Request]:
+    """Return the rights that the command that runs needs, the one that was found to lack first."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return [denied]
+    names = []
+    while context.parent is not None:
+        names.append(context.info_name or "")
+        context = context.parent
+    given = click.get_current_context().params
+    lease = ObjectKey(given["operator_namespace"], given["operator_lease"]) if "operator_lease" in given else None
+    return needs_of(" ".join(reversed(names)), denied, lease)
 
 
 @asynccontextmanager

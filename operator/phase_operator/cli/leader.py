@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from phase_operator.api import names
-from phase_operator.cli.options import combined
+from phase_operator.cli.options import NAMESPACE, OBJECT_NAME, combined
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
 from phase_operator.kube.user_cluster import LEASES, UserCluster
@@ -40,13 +40,19 @@ def operator_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return combined(  # type: ignore[no-any-return]  # click does not say what it returns
         click.option(
             "--operator-namespace",
+            type=NAMESPACE,
             metavar="NAMESPACE",
             default=_NAMESPACE,
             show_default=True,
             help="Namespace of the operator.",
         ),
         click.option(
-            "--operator-lease", metavar="NAME", default=_LEASE, show_default=True, help="Name of the operator's Lease."
+            "--operator-lease",
+            type=OBJECT_NAME,
+            metavar="NAME",
+            default=_LEASE,
+            show_default=True,
+            help="Name of the operator's Lease.",
         ),
         click.option(
             "--operator-port",

@@ -12,7 +12,7 @@ from phase_operator.cli.failures import ExitCode, Failure
 from phase_operator.cli.manifests import ManifestError, read
 from phase_operator.cli.migrating.converters import Kind
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import SECRETS, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import SECRETS, Request, Resource, Trouble, UserCluster, UserError
 
 # Requests for metadata at a time.
 _AT_ONCE = 8
@@ -31,17 +31,25 @@ def bodies(files: Sequence[str]) -> list[Mapping[str, Any]]:
 async def of_kinds(cluster: UserCluster, namespace: str, kinds: Iterable[Kind]) -> list[Mapping[str, Any]]:
     """Return the objects of several kinds; a kind that the cluster does not have has none. Raise UserError."""
     found: list[Mapping[str, Any]] = []
-    for kind in kinds:
-        for version in kind.versions:
-            resource = Resource(kind.group, version, kind.plural, kind.kind)
+    # By kind, so that who lacks the right to one is told of the rights to all.
+    lists = [[_list_of(kind, version, namespace) for version in kind.versions] for kind in kinds]
+    for versions in lists:
+        for each in versions:
             try:
-                found += await cluster.list(resource, namespace if kind.is_namespaced else "")
+                found += await cluster.list(each.resource, each.namespace)
             except UserError as error:
+                if error.trouble is Trouble.NO_RIGHT:
+                    raise UserError(error.trouble, error.message, error.request, [one[0] for one in lists]) from error
                 if error.trouble is not Trouble.NOT_FOUND:
                     raise
             else:
                 break
     return found
+
+
+def _list_of(kind: Kind, version: str, namespace: str) -> Request:
+    resource = Resource(kind.group, version, kind.plural, kind.kind)
+    return Request("list", resource, namespace if kind.is_namespaced else "")
 
 
 async def metadata_of(cluster: UserCluster, secrets: Sequence[ObjectKey]) -> dict[ObjectKey, Mapping[str, Any] | None]:

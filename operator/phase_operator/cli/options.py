@@ -12,10 +12,31 @@ from typing import Any, TypeVar
 
 import click
 
+from phase_operator.core.object_names import is_namespace, is_object_name
+from phase_operator.core.text import clean
+
 HELP = {"help_option_names": ["-h", "--help"]}
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Name(click.ParamType):
+    """A text that Kubernetes takes for a name: `-n ""` or `-n ..` would be all namespaces."""
+
+    def __init__(self, name: str, is_one: Callable[[str], bool]) -> None:
+        self.name = name
+        self._is_one = is_one
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return a name as it is given; fail on what is none."""
+        if not self._is_one(value):
+            self.fail(f'"{clean(value)}" is no {self.name}', param, ctx)
+        return value
+
+
+NAMESPACE = _Name("name of a namespace", is_namespace)
+OBJECT_NAME = _Name("name of an object", is_object_name)
 
 
 def combined(*decorators: Decorator[Any]) -> Decorator[Any]:
@@ -37,7 +58,9 @@ class ClusterOptions:
 def cluster_options(*, all_namespaces: bool = False) -> Decorator[Any]:
     """Give a command a parameter `at`, of ClusterOptions, by --kubeconfig, --context and -n; and -A if it takes it."""
     flags = [
-        click.option("-n", "--namespace", metavar="NAMESPACE", help="Namespace. Default: that of the context."),
+        click.option(
+            "-n", "--namespace", type=NAMESPACE, metavar="NAMESPACE", help="Namespace. Default: that of the context."
+        ),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: the current one."),
         click.option(
             "--kubeconfig",
@@ -77,7 +100,15 @@ def output_option(*formats: str) -> Decorator[Any]:
 
 def selector_option() -> Decorator[Any]:
     """Give a command a parameter `selector`: labels, in kubectl's syntax."""
-    return click.option("-l", "--selector", default="", metavar="LABELS", help="Only those with these labels.")
+    return click.option(
+        "-l", "--selector", default="", callback=_printable, metavar="LABELS", help="Only those with these labels."
+    )
+
+
+def _printable(context: click.Context, parameter: click.Parameter, given: str) -> str:
+    if not given.isprintable():
+        raise click.BadParameter(f'"{clean(given)}" selects no labels', context, parameter)
+    return given
 
 
 def _finite(context: click.Context, parameter: click.Parameter, seconds: float) -> float:

@@ -9,6 +9,8 @@ import click
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.cli.options import Decorator, combined, selector_option
+from phase_operator.core.object_names import is_object_name
+from phase_operator.core.text import clean
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, Trouble, UserCluster, UserError
 
@@ -48,7 +50,11 @@ def given(text: str, *, objects: bool = False) -> Given:
     resource = known.get(kind.lower()) if slash else OURS[0]
     if resource is None or not name:
         listed = ", ".join(dict.fromkeys(each.kind.lower() for each in known.values()))
-        raise click.UsageError(f'"{text}" names no resource: write NAME or KIND/NAME, where KIND is one of {listed}')
+        how = f"write NAME or KIND/NAME, where KIND is one of {listed}"
+        raise click.UsageError(f'"{clean(text)}" names no resource: {how}')
+    if not is_object_name(name):
+        # `..` would be another path, and so another object or all of them.
+        raise click.UsageError(f'"{clean(name)}" is no name of an object')
     return Given(resource, name)
 
 

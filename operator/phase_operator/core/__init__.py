@@ -22,6 +22,7 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | errors | The expected failures, by consequence |
 | values | The values that all rooms use: keys of objects, secret text, entries, snapshots |
 | text | Text for people: foreign text made safe for display, lists of names, and similar names |
+| object_names | Which texts Kubernetes takes for names |
 | timestamps | Times as in statuses, logs and objects of Kubernetes: RFC 3339 in UTC, with seconds |
 | json_access | Look into JSON that others wrote |
 | globs | Glob patterns, compiled once for thousands of keys |

@@ -18,6 +18,8 @@ from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.json_access import mapping, number
+from phase_operator.core.object_names import is_path_segment
+from phase_operator.core.text import clean
 from phase_operator.kube.client import MERGE, METADATA, METADATA_LIST, KubeClient, KubeconfigError
 from phase_operator.kube.errors import ApiError, from_answer, translate
 from phase_operator.kube.lines import TOO_LONG, LineReader
@@ -87,6 +89,27 @@ _OWN_REVIEWS = Resource(
     _AUTHORIZATION, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", is_namespaced=False
 )
 REVIEWS = Resource(_AUTHORIZATION, "v1", "subjectaccessreviews", "SubjectAccessReview", is_namespaced=False)
+# The API server, or a proxy before it, is there and cannot serve.
+_OVERLOADED = frozenset({429, 502, 503, 504})
+# What an exception of the HTTP library means.
+_WHY = MappingProxyType(
+    {
+        "TimeoutError": "nothing came in 30 s",
+        "ServerTimeoutError": "nothing came in time",
+        "SocketTimeoutError": "nothing came in time",
+        "ConnectionTimeoutError": "nobody took the connection in time",
+        "ClientConnectorError": "the connection is refused",
+        "ClientConnectorDNSError": "its name is not known",
+        "ClientConnectorCertificateError": "its certificate is not trusted",
+        "ClientConnectorSSLError": "TLS fails",
+        "ClientProxyConnectionError": "the proxy is not reached",
+        "ClientHttpProxyError": "the proxy refuses",
+        "ClientOSError": "the connection breaks",
+        "ServerDisconnectedError": "the connection is closed",
+        "ClientResponseError": "the answer is no HTTP",
+        "ClientPayloadError": "the answer breaks off",
+    }
+)
 # The most bytes of a pod's answer that are read.
 MOST_OF_A_POD = 1024 * 1024
 
@@ -106,8 +129,8 @@ class Request:
     def __str__(self) -> str:
         """Return it as `get secrets/shop in namespace shop`."""
         part = f"/{self.subresource}" if self.subresource else ""
-        object_name = f"/{self.name}" if self.name else ""
-        where = f" in namespace {self.namespace}" if self.namespace else " in all namespaces"
+        object_name = f"/{clean(self.name)}" if self.name else ""
+        where = f" in namespace {clean(self.namespace)}" if self.namespace else " in all namespaces"
         if not self.resource.is_namespaced:
             where = ""
         return f"{self.verb} {self.resource}{part}{object_name}{where}"
@@ -119,11 +142,15 @@ _VERSION = Request("get", Resource("", "", "version", "Version", is_namespaced=F
 class UserError(Exception):
     """A request that failed; `message` is a sentence without its end, safe to show."""
 
-    def __init__(self, trouble: Trouble, message: str, request: Request | None = None) -> None:
+    def __init__(
+        self, trouble: Trouble, message: str, request: Request | None = None, more: Sequence[Request] = ()
+    ) -> None:
         super().__init__(message)
         self.trouble = trouble
         self.message = message
         self.request = request
+        # What would have been requested as well.
+        self.more = more
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +365,8 @@ class UserCluster:
 
     @contextmanager
     def _understood(self, request: Request, *, unless_missing: bool = False) -> Iterator[None]:
+        if not all(map(is_path_segment, filter(None, (request.namespace, request.name)))):
+            raise UserError(Trouble.NOT_FOUND, f"cannot {request}: nothing can have that name", request)
         try:
             yield
         except ApiError as error:
@@ -354,7 +383,11 @@ async def user_cluster(
         found = await user_context(kubeconfig, context, proxies, pod_namespace)
     except KubeconfigError as error:
         raise UserError(Trouble.UNREACHABLE, f"{error}; see `kubectl config get-contexts`") from error
-    client = KubeClient(found.configuration, lambda *_: None)
+    try:
+        client = KubeClient(found.configuration, lambda *_: None)
+    except OSError as error:
+        said = "cannot use the kubeconfig: a certificate or key in it cannot be read; see `kubectl config view`"
+        raise UserError(Trouble.UNREACHABLE, said) from error
     try:
         yield UserCluster(client, found.namespace, found.name)
     finally:
@@ -391,7 +424,12 @@ async def _line(reader: LineReader) -> bytes:
 
 def _meaning(error: ApiError, request: Request, url: str) -> UserError:
     if error.status == 0:
-        return UserError(Trouble.UNREACHABLE, f"the API server at {url} does not answer: {error.reason}", request)
+        why = _WHY.get(error.reason, error.reason)
+        said = f"the API server at {url} does not answer: {why}; does `kubectl version` reach it?"
+        return UserError(Trouble.UNREACHABLE, said, request)
+    if error.status in _OVERLOADED:
+        said = f"the API server at {url} answers {error.status}: it cannot serve now, so try again"
+        return UserError(Trouble.UNREACHABLE, said, request)
     if error.status == 401:
         return UserError(Trouble.UNREACHABLE, f"the API server at {url} does not know you: sign in again", request)
     if error.gone:
@@ -408,5 +446,5 @@ def _meaning(error: ApiError, request: Request, url: str) -> UserError:
 def _missing(request: Request) -> str:
     if not request.name:
         return f"the cluster has no {request.resource}: install the CRDs with `kubectl phase crds | kubectl apply -f -`"
-    where = f" in namespace {request.namespace}" if request.namespace else ""
-    return f'there is no {request.resource.kind} "{request.name}"{where}'
+    where = f" in namespace {clean(request.namespace)}" if request.namespace else ""
+    return f'there is no {request.resource.kind} "{clean(request.name)}"{where}'

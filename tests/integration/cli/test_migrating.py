@@ -182,7 +182,7 @@ def test_adopt_without_a_right_prints_the_role_that_gives_it(world: World, role:
 
     result = somebody.does("migrate", "adopt", *FROM, code=1)
 
-    message, _, role_text = result.stderr.partition("this gives it:\n")
+    message, _, role_text = result.stderr.partition("this gives what the command needs:\n")
     assert right in message
     [given, binding] = yaml.safe_load_all(role_text)
     assert (given["kind"], given["rules"][0]["resources"], binding["kind"]) == ("Role", [right], "RoleBinding")

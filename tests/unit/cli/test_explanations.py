@@ -162,7 +162,7 @@ def test_every_next_step_is_a_command_that_a_shell_takes_as_one(reason: str, kin
 
 @pytest.mark.parametrize("reason", [*map(str, Reason), "Melted"])
 def test_every_next_step_of_ours_is_a_command_that_there_is(reason: str) -> None:
-    for step in next_steps(reason, names("PhasePushSecret")):  # type: ignore[arg-type]
+    for step in next_steps(reason, names_in(resource(kind="PhasePushSecret"), [])):
         if step.command.startswith(OURS):
             context, words = click.Context(cli), shlex.split(step.command.removeprefix(OURS))
             name: str | None = ""

@@ -1,12 +1,13 @@
 """Resources are named as kubectl names them, and chosen by name, by label or all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import click
 import pytest
 
 from phase_operator.cli.resources import check_several, chosen, given, resource_of
+from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import (
     CONFIG_MAPS,
     DYNAMIC_SECRETS,
@@ -67,12 +68,13 @@ class Cluster:
         self.asked.append((resource.kind, namespace, name))
         return {"kind": resource.kind, "metadata": {"name": name}}
 
-    async def list(self, resource: Resource, namespace: str, *, labels: str) -> list[Mapping[str, Any]]:
-        """Return all of a kind."""
+    async def pages(self, resource: Resource, namespace: str, *, labels: str) -> AsyncIterator[Page]:
+        """Yield all of a kind, one in each part."""
         self.asked.append((resource.kind, namespace, labels))
         if resource.kind not in self.names:
             raise UserError(Trouble.NOT_FOUND, f"the cluster has no {resource}")
-        return [{"kind": resource.kind, "metadata": {"name": name}} for name in self.names[resource.kind]]
+        for name in self.names[resource.kind]:
+            yield Page([{"kind": resource.kind, "metadata": {"name": name}}], "", "1")
 
 
 async def names_of(cluster: Cluster, *named: str, **options: Any) -> list[str]:

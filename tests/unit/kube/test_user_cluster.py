@@ -72,13 +72,25 @@ async def test_an_object_is_read_from_its_place() -> None:
 
     await found.get(SECRETS, "shop", "shop")
     await found.get(CRDS, "", "all")
-    await found.get(DEPLOYMENTS, "a/b", "web", "scale")
+    await found.get(DEPLOYMENTS, "shop", "web", "scale")
 
     assert client.asked == [
         ("GET", "/api/v1/namespaces/shop/secrets/shop"),
         ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/all"),
-        ("GET", "/apis/apps/v1/namespaces/a%2Fb/deployments/web/scale"),
+        ("GET", "/apis/apps/v1/namespaces/shop/deployments/web/scale"),
     ]
+
+
+@pytest.mark.parametrize(("namespace", "name"), [("..", "web"), ("shop", ".."), ("a/b", "web"), ("shop", "\x1b[2J")])
+async def test_what_would_be_another_path_is_not_asked_for(namespace: str, name: str) -> None:
+    found, client = cluster(named("web"))
+
+    with pytest.raises(UserError) as raised:
+        await found.delete(SECRETS, namespace, name)
+
+    assert raised.value.trouble is Trouble.NOT_FOUND
+    assert raised.value.message.isprintable()
+    assert client.asked == []
 
 
 async def test_an_object_that_is_not_there_is_none_where_that_is_asked() -> None:

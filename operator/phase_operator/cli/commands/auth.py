@@ -13,7 +13,7 @@ from phase_operator.cli import auth as findings
 from phase_operator.cli.auth import Finding, Level
 from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, output_option
+from phase_operator.cli.options import HELP, OBJECT_NAME, ClusterOptions, cluster_options, output_option
 from phase_operator.cli.phase import (
     PhaseReader,
     TokenOptions,
@@ -46,7 +46,7 @@ def auth() -> None:
 
 
 @auth.command(context_settings=HELP)
-@click.argument("name", default=names.DEFAULT_TOKEN_SECRET, metavar="[NAME]")
+@click.argument("name", default=names.DEFAULT_TOKEN_SECRET, type=OBJECT_NAME, metavar="[NAME]")
 @token_options
 @host_option("Host of Phase that the token is of.")
 @click.option(
@@ -95,7 +95,7 @@ def create(
 
 
 @auth.command(context_settings=HELP)
-@click.argument("name", required=False)
+@click.argument("name", type=OBJECT_NAME, required=False)
 @token_options
 @host_option("Host of Phase to ask.")
 @cluster_options()

@@ -11,7 +11,7 @@ import click
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.cli.failures import ExitCode, Failure, ended_by_ctrl_c
-from phase_operator.cli.options import HELP
+from phase_operator.cli.options import HELP, NAMESPACE, OBJECT_NAME
 from phase_operator.cli.phase import PhaseReader, TokenOptions, asked_token, host_option, of_phase, phase, token_options
 from phase_operator.cli.scaffold import Choice, folders_of, manifest, object_name
 from phase_operator.cli.terminal import say, shown
@@ -41,9 +41,11 @@ class _Asked:
 @click.option("--env", "environment", metavar="NAME", help="Environment.")
 @click.option("--path", metavar="FOLDER", help="Folder. Default: / if there is no other.")
 @click.option("--recursive", is_flag=True, help="Read the folders below it too.")
-@click.option("--target", metavar="NAME", help="Name of the Secret to keep. Default: like the app.")
-@click.option("-n", "--namespace", metavar="NAMESPACE", help="Namespace to write into the file.")
-@click.option("--token-secret", metavar="NAME", default=names.DEFAULT_TOKEN_SECRET, help="Secret of the token.")
+@click.option("--target", type=OBJECT_NAME, metavar="NAME", help="Name of the Secret to keep. Default: like the app.")
+@click.option("-n", "--namespace", type=NAMESPACE, metavar="NAMESPACE", help="Namespace to write into the file.")
+@click.option(
+    "--token-secret", type=OBJECT_NAME, metavar="NAME", default=names.DEFAULT_TOKEN_SECRET, help="Secret of the token."
+)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="New file. Default: standard output.")
 @token_options
 @host_option("Host of Phase to ask.")

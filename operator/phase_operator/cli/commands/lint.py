@@ -11,7 +11,7 @@ from phase_operator.cli.linting.findings import Finding, is_any_error
 from phase_operator.cli.linting.report import Placed, as_github, as_json, as_text, summary
 from phase_operator.cli.linting.resource import findings, is_ours
 from phase_operator.cli.manifests import Document, ManifestError, Source, UnreadableError, documents, sources
-from phase_operator.cli.options import HELP, files_option, output_option
+from phase_operator.cli.options import HELP, NAMESPACE, files_option, output_option
 from phase_operator.cli.terminal import say
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
@@ -25,12 +25,18 @@ _LINES = {"text": as_text, "github": as_github}
 @click.command(context_settings=HELP)
 @click.argument("more", metavar="[FILE]...", nargs=-1)
 @files_option()
-@click.option("-n", "--namespace", default="", metavar="NAMESPACE", help="Namespace of resources that name none.")
+@click.option("-n", "--namespace", type=NAMESPACE, metavar="NAMESPACE", help="Namespace of resources that name none.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--schema-only", is_flag=True, help="Check what the API server checks, and no more.")
 @output_option("text", "json", "github")
 def lint(
-    more: tuple[str, ...], files: tuple[str, ...], namespace: str, output: str, *, strict: bool, schema_only: bool
+    more: tuple[str, ...],
+    files: tuple[str, ...],
+    namespace: str | None,
+    output: str,
+    *,
+    strict: bool,
+    schema_only: bool,
 ) -> int:
     """Check resources in files as the API server and the operator would, without either.
 
@@ -41,7 +47,7 @@ def lint(
     if not (files or more):
         raise click.UsageError("name files or folders, as in `lint -f deploy`")
     found, count = [], _Count()
-    for placed in _linted([*files, *more], namespace, count, schema_only=schema_only):
+    for placed in _linted([*files, *more], namespace or "", count, schema_only=schema_only):
         found.append(placed)
         if output in _LINES:
             click.echo(_LINES[output](placed))

@@ -114,7 +114,7 @@ class _Reader:
         if error.trouble is not Trouble.NO_RIGHT:
             return error
         needed = roles_for(
-            [Request("get", LEASES, at.namespace), Request("get", PODS, at.namespace, subresource="log")]
+            [Request("get", LEASES, at.namespace, at.lease), Request("get", PODS, at.namespace, subresource="log")]
         )
         return Failure(f"{error.message}; this gives what the command needs:\n{needed}")
 

@@ -16,6 +16,7 @@ from phase_operator.cli.migrating.running import running
 from phase_operator.cli.moving import metadata_of
 from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, output_option, selector_option
 from phase_operator.cli.terminal import Tone, confirmed, print_table, say, toned
+from phase_operator.core.object_names import is_namespace, is_object_name
 from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.user_cluster import DEPLOYMENTS, PHASE_SECRETS, SECRETS, Trouble, UserCluster, UserError
@@ -97,9 +98,10 @@ async def _adopted(given: _Given) -> int:
 
 def _key(text: str, namespace: str) -> ObjectKey:
     place, slash, name = text.removeprefix("secret/").rpartition("/")
-    if not name or "/" in place:
+    place = place if slash else namespace
+    if not (is_object_name(name) and is_namespace(place)):
         raise click.UsageError(f'"{clean(text)}" names no Secret: write NAME or NAMESPACE/NAME')
-    return ObjectKey(place if slash else namespace, name)
+    return ObjectKey(place, name)
 
 
 def _print(planned: Sequence[Step], output: str) -> None:

@@ -44,7 +44,7 @@ To check what is not known you need these rights; an administrator can give them
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: phase-command-line
+  name: phase-command-line-5b6b1f9e2e
   namespace: shop
 rules:
 - apiGroups:
@@ -53,6 +53,8 @@ rules:
   - secrets
   verbs:
   - get
+  resourceNames:
+  - a
 - apiGroups:
   - ''
   resources:
@@ -63,12 +65,12 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: phase-command-line
+  name: phase-command-line-5b6b1f9e2e
   namespace: shop
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: phase-command-line
+  name: phase-command-line-5b6b1f9e2e
 subjects:
 - apiGroup: rbac.authorization.k8s.io
   kind: User
