@@ -21,7 +21,7 @@ Decorator = Callable[[Command], Command]
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class _Name(click.ParamType):
+class _Name(click.ParamType[str]):
     """A text that Kubernetes takes for a name: `-n ""` or `-n ..` would be all namespaces."""
 
     def __init__(self, name: str, is_one: Callable[[str], bool]) -> None:
