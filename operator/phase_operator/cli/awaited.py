@@ -87,6 +87,21 @@ def suspended(uid: str) -> Judge:
     return judge
 
 
+def taken_in(uid: str) -> Judge:
+    """Return what judges whether the operator has taken in the spec of a resource as it is now."""
+
+    def judge(found: Mapping[str, Any] | None, waited: float) -> Verdict | None:
+        del waited
+        if found is None or _uid(found) != uid:
+            return Verdict(Ending.DONE, "gone")
+        metadata, status = mapping(found.get("metadata")), mapping(found.get("status"))
+        if "deletionTimestamp" in metadata or status.get("observedGeneration") == metadata.get("generation"):
+            return Verdict(Ending.DONE, "taken in")
+        return None
+
+    return judge
+
+
 def gone(uid: str) -> Judge:
     """Return what judges whether a resource that is being deleted is gone."""
 

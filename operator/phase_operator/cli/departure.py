@@ -3,12 +3,12 @@
 Rule: it stops at the first surprise, and then nothing more is begun. To run it again goes on where it stopped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.cli.awaited import Ending, gone
+from phase_operator.cli.awaited import Ending, Judge, gone, taken_in
 from phase_operator.cli.failures import ExitCode, Failure
 from phase_operator.cli.key_changes import KeyState, key_state
 from phase_operator.cli.leaving import Leaver, leaver, losses, releasing, retaining, version_of
@@ -104,6 +104,9 @@ class Departure:
             group = [each for each in leavers if each.kind in {kind.kind for kind in kinds}]
             if not group:
                 continue
+            await all_of(group, self._retain)
+            if not self.operator_gone:
+                await self._until_taken_in(group)
             await all_of(group, self._delete)
             if self.operator_gone:
                 await all_of(group, self._release)
@@ -116,19 +119,39 @@ class Departure:
                 "run this again"
             )
 
+    async def _retain(self, leaving: Leaver) -> None:
+        """Set every target of a resource to Retain."""
+        for _ in range(_TRIES):
+            found = await self._same(leaving)
+            body = None if found is None else retaining(found)
+            if found is None or body is None:
+                return
+            await self._written(found, body)
+        raise self._restless(leaving)
+
+    async def _until_taken_in(self, group: Sequence[Leaver]) -> None:
+        """Wait until the operator writes no target by a spec that says Delete: it would own the target once more."""
+        if late := await self._late(group, taken_in):
+            raise Failure(
+                f"the operator did not take in {listing(late)} in {self.timeout:g} s, and might still write targets "
+                f"that would go; {_OPERATOR_GONE}. Nothing more was done",
+                ExitCode.TIMED_OUT,
+            )
+
     async def _delete(self, leaving: Leaver) -> None:
-        """Set every target of a resource to Retain, then delete exactly that version of it, and orphan its objects."""
+        """Delete a resource whose targets are all kept, exactly as it was seen, and orphan its objects."""
         for _ in range(_TRIES):
             found = await self._same(leaving)
             if found is None:
                 return
-            body = retaining(found)
-            is_ending = "deletionTimestamp" in mapping(found.get("metadata"))
-            if is_ending and body is None:
+            if retaining(found) is not None:
+                break
+            if "deletionTimestamp" in mapping(found.get("metadata")) or await self._written(found, None):
                 return
-            if await self._written(found, body):
-                return
-        raise Failure(
+        raise self._restless(leaving)
+
+    def _restless(self, leaving: Leaver) -> Failure:
+        return Failure(
             f"{leaving} changes all the time: find out who edits it, and run this again; nothing more was done"
         )
 
@@ -173,16 +196,19 @@ class Departure:
         return found
 
     async def _until_gone(self, group: Sequence[Leaver]) -> None:
-        kinds = {each.kind: each for each in OURS}
-        awaited = [Awaited(kinds[each.kind], each.key.namespace, each.key.name, gone(each.uid)) for each in group]
-        late = [
-            str(each)
-            async for each, _, verdict in verdicts(self.cluster, awaited, self.timeout, self.clock, say)
-            if verdict.ending is Ending.TIMED_OUT
-        ]
-        if late:
+        if late := await self._late(group, gone):
             raise Failure(
                 f"{listing(late)} did not go in {self.timeout:g} s: the operator takes the finalizer off when it has "
                 f"given back what is outside the cluster; {_OPERATOR_GONE}. Nothing more was done",
                 ExitCode.TIMED_OUT,
             )
+
+    async def _late(self, group: Sequence[Leaver], judge: Callable[[str], Judge]) -> list[str]:
+        """Wait for resources, and return those that did not get there in time."""
+        kinds = {each.kind: each for each in OURS}
+        awaited = [Awaited(kinds[each.kind], each.key.namespace, each.key.name, judge(each.uid)) for each in group]
+        return [
+            str(each)
+            async for each, _, verdict in verdicts(self.cluster, awaited, self.timeout, self.clock, say)
+            if verdict.ending is Ending.TIMED_OUT
+        ]

@@ -1,6 +1,5 @@
 """`sync`, `suspend`, `resume`, `tree`, `trace` and `uninstall` on a real API server with an operator at work."""
 
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -257,29 +256,57 @@ def none_left(world: World) -> bool:
     return not any(world.api.items(kind, world.namespace) for kind in kinds)
 
 
-@pytest.mark.parametrize("runs", [True, False], ids=["with the operator", "without an operator"])
-def test_an_uninstall_keeps_every_target(runs: bool, world: World, admin: Person, operator: OperatorProcess) -> None:
+def test_an_uninstall_keeps_every_target(world: World, admin: Person) -> None:
     leaving(world)
     before = held(world)
     flags = ("uninstall", "--keep-secrets", "--yes", "-n", world.namespace, "--timeout", "20")
 
     shown = admin.does(*flags, "--dry-run", code=0).stdout
     untouched = world.api.items("phasesecrets", world.namespace)
-    if runs:
-        done = admin.does(*flags, code=0).stdout
-    else:
-        with frozen(operator):
-            late = admin.does(*flags, "--timeout", "1", code=5).stderr
-            done = admin.does(*flags, "--operator-gone", code=0).stdout
-        assert "--operator-gone" in late
+    done = admin.does(*flags, code=0).stdout
 
     assert [len(untouched), none_left(world)] == [2, True]
-    assert held(world) == before
-    assert all(before.values())
     assert '"shared", "whole"' in shown
     assert "5 Secrets and ConfigMaps are there" in done
-    owners = [world.api.items("secrets", world.namespace)]
-    assert not [each for found in owners for each in found if each["metadata"].get("ownerReferences")]
+    assert_kept(world, before)
+
+
+def assert_kept(world: World, before: dict[str, dict[str, str] | None]) -> None:
+    """Check that every target is as it was, and that nothing will collect it."""
+    assert held(world) == before
+    assert all(before.values())
+    secrets = world.api.items("secrets", world.namespace)
+    assert [each["metadata"]["name"] for each in secrets if each["metadata"].get("ownerReferences")] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tree", "shop"),
+        ("trace", "secret/shop"),
+        ("sync", "shop"),
+        ("suspend", "--all"),
+        ("resume", "shop"),
+        ("uninstall", "--keep-secrets"),
+    ],
+    ids=lambda each: each[0],
+)
+def test_a_cluster_that_does_not_answer_is_one_line_and_exit_code_3(
+    command: tuple[str, ...], installed: ControlPlane, canary: Canary, tmp_path: Path
+) -> None:
+    lost = tmp_path / "kubeconfig"
+    lost.write_text(installed.kubeconfig.read_text().replace(installed.url, "https://127.0.0.1:1"))
+
+    told = Person(lost, canary).does(*command, code=3)
+
+    [line] = told.output.splitlines()
+    assert line.startswith("kubectl phase: the API server at https://127.0.0.1:1 does not answer")
+
+
+def test_a_resource_that_is_not_there_is_one_line_and_exit_code_1(world: World, admin: Person) -> None:
+    for command in (("tree", "none"), ("sync", "pps/none"), ("suspend", "none"), ("resume", "pds/none")):
+        [line] = admin.does(*command, "-n", world.namespace, code=1).output.splitlines()
+        assert '"none" in namespace' in line
 
 
 def test_an_uninstall_asks_first(world: World, admin: Person) -> None:
@@ -291,7 +318,7 @@ def test_an_uninstall_asks_first(world: World, admin: Person) -> None:
     assert "nothing was done" in result.stderr
     assert "--keep-secrets" in usage.stderr
     assert world.get("phasesecret", "shop") is not None
-    assert json.dumps(world.data())
+    assert (world.data() or {}).keys() == {"DB_URL", "API_KEY"}
 
 
 def test_an_uninstall_with_the_crds_leaves_the_targets_and_nothing_of_the_operator(
@@ -310,6 +337,7 @@ def test_an_uninstall_with_the_crds_leaves_the_targets_and_nothing_of_the_operat
             shown = admin.does("uninstall", "--keep-secrets", "--crds", "--dry-run", code=0).stdout
             done = admin.does("uninstall", "--keep-secrets", "--crds", "--yes", code=0).stdout
         again = admin.does("uninstall", "--keep-secrets", "--crds", "--yes", code=0).stdout
+        missing = admin.does("sync", "--all", "-n", namespace, code=1).stderr
         left = plane.kubectl(
             *("get", "crd,clusterrole,clusterrolebinding,deployment,role,rolebinding,lease,service,serviceaccount"),
             *("-A", "-l", "app.kubernetes.io/name=phase-operator", "-o", "name"),
@@ -320,5 +348,24 @@ def test_an_uninstall_with_the_crds_leaves_the_targets_and_nothing_of_the_operat
         assert "Secret phase-system/phase-operator-digest-key" in shown
         assert "1 Secrets and ConfigMaps are there" in done
         assert "0 resources go" in again
+        assert "install the CRDs" in missing
         assert left.stdout == ""
         assert world.api.items("secrets", "phase-system") == []
+
+
+# The last one: it ends the module's operator.
+def test_an_uninstall_without_an_operator_keeps_every_target(
+    world: World, admin: Person, operator: OperatorProcess
+) -> None:
+    leaving(world)
+    before = held(world)
+    operator.stop()
+    flags = ("uninstall", "--keep-secrets", "--yes", "-n", world.namespace)
+
+    late = admin.does(*flags, "--timeout", "1", code=5).stderr
+    is_there = not none_left(world)
+    admin.does(*flags, "--timeout", "20", "--operator-gone", code=0)
+
+    assert "--operator-gone" in late
+    assert [is_there, none_left(world)] == [True, True]
+    assert_kept(world, before)

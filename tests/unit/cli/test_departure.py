@@ -41,6 +41,7 @@ class Cluster:
         # Called before each write: what others do meanwhile.
         self.meanwhile: Callable[[str], None] = lambda _: None
         self.forbidden: tuple[str, ...] = ()
+        self.operator_runs = True
 
     async def may(self, request: Request) -> bool:
         """Return whether the right is there."""
@@ -70,6 +71,10 @@ class Cluster:
         self.log.append(f"patch {name}: {', '.join({**body.get('spec', {}), **body['metadata']})}")
         found["spec"] = {**found["spec"], **body.get("spec", {})}
         found["metadata"] = {**found["metadata"], **body["metadata"], "resourceVersion": f"{len(self.log)}0"}
+        if "spec" in body:
+            found["metadata"]["generation"] += 1
+        if self.operator_runs:
+            found["status"] = {**found["status"], "observedGeneration": found["metadata"]["generation"]}
         self._end(kind, name)
 
     async def delete(self, kind: Resource, _: str, name: str, *, orphan: bool, only: Mapping[str, str]) -> None:
@@ -166,6 +171,23 @@ async def test_a_tool_that_sets_delete_again_stops_it_and_nothing_is_deleted() -
         await leave(cluster)
 
     assert not [each for each in cluster.log if each.startswith("delete")]
+
+
+async def test_nothing_is_deleted_before_the_operator_has_taken_in_that_targets_are_kept() -> None:
+    cluster = Cluster(named("shop", spec=OWNER))
+    cluster.operator_runs = False
+
+    with pytest.raises(Failure, match="--operator-gone") as raised:
+        await leave(cluster)
+
+    assert raised.value.exit_code == ExitCode.TIMED_OUT
+    assert cluster.log == ["patch shop: managedSecretReferences, resourceVersion"]
+
+    with pytest.raises(Failure, match="--operator-gone"):
+        await leave(cluster)
+
+    await leave(cluster, operator_gone=True)
+    assert cluster.log[1:] == ["delete shop and orphan"]
 
 
 async def test_a_finalizer_that_nobody_takes_off_ends_in_a_timeout() -> None:
