@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import TypeAdapter
 
+from fuzz.file_targets import entry_files, resources, yaml_files
 from fuzz.material import PUSH_WORDS, WORDS, Material
 from fuzz.push_targets import push_answers, push_events, push_homes, push_ledgers, push_specs
 from phase_operator.api.reasons import Reason
@@ -471,6 +472,9 @@ TARGETS: dict[str, Target] = {
         push_answers,
         push_events,
         push_homes,
+        yaml_files,
+        resources,
+        entry_files,
     )
 }
 

@@ -13,7 +13,7 @@ from phase_operator.cli.linting.cel import RULES, holds
 from phase_operator.cli.linting.cel_program import FUNCTIONS, MACROS
 from phase_operator.cli.linting.findings import Finding, Level, spelled
 from phase_operator.cli.linting.resource import findings, schema_of
-from phase_operator.cli.linting.structure import CHECKED, Schema, faults, unknown_fields, without_nulls
+from phase_operator.cli.linting.structure import CHECKED, Schema, faults, pruned, unknown_fields
 from support.cli_files import document, resource
 
 KINDS = [each.kind for each in DEFINITIONS]
@@ -83,6 +83,12 @@ def test_a_rule_is_evaluated_as_cel_defines_it(rule: str, value: Any, is_true: b
     assert holds(rule, value) is is_true
 
 
+def test_an_unknown_field_reaches_no_rule() -> None:
+    spec = GOOD | {"unheardOf": 2**70, "phaseApp": ""}
+
+    assert [each.field for each in findings(document(resource(spec)))] == ["spec.unheardOf", "spec.phaseApp"]
+
+
 def test_nulls_of_fields_that_may_not_be_null_are_not_there() -> None:
     schema = {
         "type": "object",
@@ -90,7 +96,7 @@ def test_nulls_of_fields_that_may_not_be_null_are_not_there() -> None:
         "additionalProperties": {"type": "string"},
     }
 
-    assert without_nulls(schema, {"a": None, "b": None, "c": None, "d": "x"}) == {"b": None, "d": "x"}
+    assert pruned(schema, {"a": None, "b": None, "c": None, "d": "x"}) == {"b": None, "d": "x"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from phase_operator.cli.linting.cel import broken_rules
 from phase_operator.cli.linting.findings import Finding, is_any_error
 from phase_operator.cli.linting.metadata import metadata_faults
 from phase_operator.cli.linting.spec_checks import spec_findings
-from phase_operator.cli.linting.structure import Schema, faults, unknown_fields, without_nulls
+from phase_operator.cli.linting.structure import Schema, faults, pruned, unknown_fields
 from phase_operator.cli.manifests import Document
 from phase_operator.core.json_access import mapping, text
 
@@ -39,7 +39,7 @@ def findings(document: Document, *, namespace: str = "", schema_only: bool = Fal
     if schema_only or is_any_error(found):
         return found
     where = text(mapping(body.get("metadata")).get("namespace")) or namespace
-    return [*found, *spec_findings(document.kind, without_nulls(schema_of(document.kind), body)["spec"], where)]
+    return [*found, *spec_findings(document.kind, pruned(schema_of(document.kind), body)["spec"], where)]
 
 
 @cache
@@ -54,7 +54,7 @@ def _of_schema(schema: Schema, body: Mapping[str, Any]) -> Iterator[Finding]:
     given = {key: each for key, each in body.items() if key != "metadata"}
     unknown = list(unknown_fields(schema, given))
     yield from unknown
-    kept = without_nulls(schema, {key: each for key, each in given.items() if key != "status"})
+    kept = pruned(schema, {key: each for key, each in given.items() if key != "status"})
     wrong = list(faults(schema, kept))
     yield from wrong
     if not any(each.is_blocking for each in wrong):

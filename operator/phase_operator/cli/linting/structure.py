@@ -19,6 +19,7 @@ CHECKED = frozenset(
         *("maxItems", "maxProperties", "required", "properties", "additionalProperties", "items", LIST_TYPE),
     }
 )
+_FIELDS = frozenset({"properties", "additionalProperties"})
 _INT64 = 2**63
 # The largest float that counts as an integer: above it, neighbours are not distinct.
 _EXACT = 2**53 - 1
@@ -29,7 +30,7 @@ def unknown_fields(schema: Schema, value: Any, path: FieldPath = ()) -> Iterator
     if isinstance(value, list):
         for number, each in enumerate(value):
             yield from unknown_fields(schema.get("items", {}), each, (*path, number))
-    if not isinstance(value, Mapping) or not schema.keys() & {"properties", "additionalProperties"}:
+    if not isinstance(value, Mapping) or not schema.keys() & _FIELDS:
         return
     for key, each in value.items():
         inner = part(schema, key)
@@ -39,17 +40,17 @@ def unknown_fields(schema: Schema, value: Any, path: FieldPath = ()) -> Iterator
             yield from unknown_fields(inner, each, (*path, key))
 
 
-def without_nulls(schema: Schema, value: Any) -> Any:
-    """Return a value without the nulls that the API server drops: those of fields that may not be null."""
+def pruned(schema: Schema, value: Any) -> Any:
+    """Return a value without what the API server drops: unknown fields, and nulls of fields that may not be null."""
     if isinstance(value, list):
-        return [without_nulls(schema.get("items", {}), each) for each in value]
-    if not isinstance(value, Mapping):
+        return [pruned(schema.get("items", {}), each) for each in value]
+    if not isinstance(value, Mapping) or not schema.keys() & _FIELDS:
         return value
     parts = ((key, each, part(schema, key)) for key, each in value.items())
     return {
-        key: without_nulls(inner or {}, each)
+        key: pruned(inner, each)
         for key, each, inner in parts
-        if each is not None or inner is None or inner.get("nullable")
+        if inner is not None and (each is not None or inner.get("nullable"))
     }
 
 

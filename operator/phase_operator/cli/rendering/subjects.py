@@ -8,7 +8,7 @@ from phase_operator.cli import desired
 from phase_operator.cli.desired import Subject
 from phase_operator.cli.linting.findings import Level
 from phase_operator.cli.linting.resource import findings, is_ours, schema_of
-from phase_operator.cli.linting.structure import without_nulls
+from phase_operator.cli.linting.structure import pruned
 from phase_operator.cli.manifests import Document
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
@@ -54,7 +54,7 @@ def subjects(documents: Iterable[Document], namespace: str, tell: Callable[[str]
 
 
 def _subject(document: Document) -> Subject:
-    body = without_nulls(schema_of(document.kind), document.body)
+    body = pruned(schema_of(document.kind), document.body)
     metadata = body["metadata"]
     # As the cluster has it, if the file is from there: its uid is known then.
     existing = {"metadata": {"uid": text(metadata.get("uid"))}, "spec": body["spec"]}
