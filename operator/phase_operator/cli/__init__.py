@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from phase_operator import __version__
+from phase_operator.cli.failures import open_streams
 from phase_operator.cli.lazy import Lazy, LazyGroup
 
 _COMMANDS = "phase_operator.cli.commands"
@@ -57,5 +58,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line under the name by which it was called."""
+    open_streams()
     called = Path(sys.argv[0]).name
     cli(prog_name="kubectl phase" if called.startswith(_PLUGIN) else "phase-operator")

@@ -16,6 +16,7 @@ from typing import IO, Any
 import click
 
 _SIGINT = 130
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class ExitCode(IntEnum):
@@ -58,17 +59,33 @@ def ending(command: Callable[[], Any]) -> int:
 
 
 def to_a_reader(command: Callable[[], Any]) -> Any:
-    """Return what a command returns; None if the reader of its output is gone, such as `head`, which is no error."""
+    """Return what a command returns; None if the reader of its output is gone, such as `head`, which is no error.
+
+    Raise Failure if a disk takes no more of the output.
+    """
     try:
         result = command()
         sys.stdout.flush()
     except OSError as error:
-        if error.errno != errno.EPIPE:
+        if error.errno != errno.EPIPE and error.errno not in _NO_ROOM:
             raise
         # What is still in the buffer has to go somewhere when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:
+            raise Failure(f"the output cannot be written: {error.strerror}") from error
         return None
     return result
+
+
+def open_streams() -> None:
+    """Give a process that was started without standard streams, as by `<&-`, empty ones."""
+    # In the order of their descriptors: each takes the lowest that is free.
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - it stays open for as long as the process lives
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 @contextmanager

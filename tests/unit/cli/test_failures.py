@@ -93,3 +93,24 @@ def test_a_group_ends_with_the_code_of_its_command() -> None:
     result = CliRunner().invoke(LazyGroup("tool", lazies=[]), ["none"])
 
     assert result.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("redirection", "command", "code", "says"),
+    [
+        ("<&-", "lint -f -", 0, "0 resources checked"),
+        ("<&-", "auth create", 2, "give the token"),
+        (">&-", "crds", 0, ""),
+        ("<&- >&- 2>&-", "version", 0, ""),
+        (">/dev/full", "crds", 1, "the output cannot be written: No space left on device"),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_in_no_traceback(
+    redirection: str, command: str, code: int, says: str
+) -> None:
+    script = f'exec "$0" -m phase_operator {command} {redirection}'
+    done = subprocess.run(["/bin/sh", "-c", script, sys.executable], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
