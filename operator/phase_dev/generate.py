@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from pydantic.fields import FieldInfo
 
-from phase_dev import chart, kustomize, rooms
+from phase_dev import chart, cli_page, kustomize, rooms
 from phase_dev.monitoring import alerts, alerts_page, dashboard
 from phase_operator.api import crd, names
 from phase_operator.api.reasons import CATALOGUE, EVENTS
@@ -95,6 +95,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         *((_of_kind(_REFERENCE, each), _reference_parts(each)) for each in crd.DEFINITIONS),
         (_SETTINGS, {"settings": _settings_table}),
         (_CHART, value_tables),
+        (cli_page.PAGE, {"exit codes": cli_page.exit_codes, "commands": cli_page.commands}),
         (_ARCHITECTURE, drawings),
     )
     for page, parts in pages:

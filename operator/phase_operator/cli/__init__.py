@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from phase_operator import __version__
+from phase_operator.cli.completion import VARIABLE
 from phase_operator.cli.failures import open_streams
 from phase_operator.cli.lazy import Lazy, LazyGroup
 
@@ -30,22 +31,23 @@ COMMANDS = (
     ),
     Lazy("events", f"{_COMMANDS}.events", "events", "Show the Events of a resource and of its targets.", _LOOK),
     Lazy("logs", f"{_COMMANDS}.logs", "logs", "Show what the operator logged about a resource.", _LOOK),
-    Lazy("tree", f"{_COMMANDS}.tree", "tree", "Show what a resource is made of, and what is made of it.", _LOOK),
-    Lazy("trace", f"{_COMMANDS}.trace", "command", "Show where a Secret, or a key of it, comes from.", _LOOK),
-    Lazy("sync", f"{_COMMANDS}.sync", "sync", "Have resources read from Phase now.", _ACT),
-    Lazy("suspend", f"{_COMMANDS}.suspend", "suspend", "Have resources left as they are.", _ACT),
-    Lazy("resume", f"{_COMMANDS}.suspend", "resume", "Have suspended resources served again.", _ACT),
+    Lazy("tree", f"{_COMMANDS}.tree", "tree", "Show where a resource reads, and what it writes.", _LOOK),
+    Lazy("trace", f"{_COMMANDS}.trace", "command", "Show where a Secret, or one of its keys, comes from.", _LOOK),
+    Lazy("sync", f"{_COMMANDS}.sync", "sync", "Read from Phase now, and show which keys changed.", _ACT),
+    Lazy("suspend", f"{_COMMANDS}.suspend", "suspend", "Leave resources alone; their targets stay as they are.", _ACT),
+    Lazy("resume", f"{_COMMANDS}.suspend", "resume", "Serve suspended resources again.", _ACT),
     Lazy("render", f"{_COMMANDS}.render", "render", "Print the objects that the operator would make.", _BEFORE),
     Lazy("diff", f"{_COMMANDS}.diff", "diff", "Show what the operator would change.", _BEFORE),
     Lazy("lint", f"{_COMMANDS}.lint", "lint", "Check resources in files, offline.", _BEFORE),
     Lazy("init", f"{_COMMANDS}.init", "init", "Write a PhaseSecret for what a token of Phase may read.", _SET_UP),
-    Lazy("auth", f"{_COMMANDS}.auth", "auth", "Make the Secret of a token of Phase, and check tokens.", _SET_UP),
+    Lazy("auth", f"{_COMMANDS}.auth", "auth", "Make the Secret with a token of Phase, and check tokens.", _SET_UP),
     Lazy("doctor", f"{_COMMANDS}.doctor", "doctor", "Check an installation; make a support bundle.", _OPERATE),
     Lazy("migrate", f"{_COMMANDS}.migrate", "migrate", "Move over from another operator.", _SET_UP),
     Lazy("run", f"{_COMMANDS}.run", "run", "Run the operator.", _OPERATE),
     Lazy("crds", f"{_COMMANDS}.crds", "crds", "Print the CustomResourceDefinitions of this version.", _OPERATE),
+    Lazy("completion", f"{_COMMANDS}.completion", "completion", "Print the script for completion in a shell.", _SET_UP),
     Lazy("version", f"{_COMMANDS}.version", "version", "Print the version.", _OPERATE),
-    Lazy("uninstall", f"{_COMMANDS}.uninstall", "uninstall", "Take everything away but the Secrets.", _OPERATE),
+    Lazy("uninstall", f"{_COMMANDS}.uninstall", "uninstall", "Remove everything except the Secrets.", _OPERATE),
 )
 _PLUGIN = "kubectl-phase"
 
@@ -60,4 +62,5 @@ def main() -> None:
     """Run the command line under the name by which it was called."""
     open_streams()
     called = Path(sys.argv[0]).name
-    cli(prog_name="kubectl phase" if called.startswith(_PLUGIN) else "phase-operator")
+    name = "kubectl phase" if called.startswith(_PLUGIN) else "phase-operator"
+    cli(prog_name=name, complete_var=VARIABLE)

@@ -15,7 +15,6 @@ from typing import IO, Any
 
 import click
 
-_SIGINT = 130
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -29,6 +28,18 @@ class ExitCode(IntEnum):
     NO_CLUSTER = 3
     NO_PHASE = 4
     TIMED_OUT = 5
+
+
+# What each says to people, in the help and on the page of all commands.
+MEANINGS = {
+    ExitCode.OK: "It is done, or the answer is yes.",
+    ExitCode.NO: "The answer is no: something differs, is not ready or failed a check; or the cluster refused.",
+    ExitCode.USAGE: "The command line, a file or a setting is wrong.",
+    ExitCode.NO_CLUSTER: "The cluster cannot be reached.",
+    ExitCode.NO_PHASE: "Phase cannot be reached, or it refused.",
+    ExitCode.TIMED_OUT: "It was not done in time; it may still come about.",
+}
+INTERRUPTED = 130
 
 
 class Failure(click.ClickException):
@@ -54,7 +65,7 @@ def ending(command: Callable[[], Any]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _SIGINT
+        return INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from phase_operator.cli.failures import ending, to_a_reader
 
@@ -54,6 +55,12 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(found.module), found.attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the subcommands and options that begin like this; no subcommand is imported for it."""
+        own = [CompletionItem(each.name, help=each.about) for each in self._lazies.values()]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(each for each in own if each.value.startswith(incomplete)), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a line for each subcommand, below the headings of their sections."""

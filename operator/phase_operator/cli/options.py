@@ -39,6 +39,12 @@ NAMESPACE = _Name("name of a namespace", is_namespace)
 OBJECT_NAME = _Name("name of an object", is_object_name)
 
 
+def example(*commands: str) -> str:
+    """Return the end of a command's help: how people call it. docs/cli.md shows it too."""
+    # After \\b, click leaves the lines of a paragraph as they are.
+    return "\n".join(["\b", "Example:", *(f"  {each}" for each in commands)])
+
+
 def combined(*decorators: Decorator[Any]) -> Decorator[Any]:
     """Return one decorator for several; the first one's option is the first in `--help`."""
     return lambda command: reduce(lambda made, decorator: decorator(made), reversed(decorators), command)
@@ -136,6 +142,8 @@ def files_option() -> Decorator[Any]:
         "-f",
         "--filename",
         "files",
+        # For completion; whether it is there is found out when it is read.
+        type=click.Path(allow_dash=True),
         multiple=True,
         metavar="FILE",
         help="YAML file or folder; - is the standard input. May be repeated.",

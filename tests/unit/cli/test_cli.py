@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -53,7 +54,7 @@ def test_every_setting_is_a_flag_and_a_variable() -> None:
 
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')} " in told
-        assert f"[{PREFIX}{name.upper()}]" in told
+        assert re.search(rf"\[env\s+var:\s+{PREFIX}{name.upper()}[;\]]", told)
 
 
 def test_the_version_is_told() -> None:

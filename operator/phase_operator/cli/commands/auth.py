@@ -13,7 +13,7 @@ from phase_operator.cli import auth as findings
 from phase_operator.cli.auth import Finding, Level
 from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.options import HELP, OBJECT_NAME, ClusterOptions, cluster_options, output_option
+from phase_operator.cli.options import HELP, OBJECT_NAME, ClusterOptions, cluster_options, example, output_option
 from phase_operator.cli.phase import (
     PhaseReader,
     TokenOptions,
@@ -45,7 +45,7 @@ def auth() -> None:
     """Make the Secret of a token of Phase, and check tokens."""
 
 
-@auth.command(context_settings=HELP)
+@auth.command(context_settings=HELP, epilog=example("kubectl phase auth create --token-file token.txt -n shop"))
 @click.argument("name", default=names.DEFAULT_TOKEN_SECRET, type=OBJECT_NAME, metavar="[NAME]")
 @token_options
 @host_option("Host of Phase that the token is of.")
@@ -94,7 +94,7 @@ def create(
     click.echo(waited_for(work()))
 
 
-@auth.command(context_settings=HELP)
+@auth.command(context_settings=HELP, epilog=example("kubectl phase auth check -n shop"))
 @click.argument("name", type=OBJECT_NAME, required=False)
 @token_options
 @host_option("Host of Phase to ask.")

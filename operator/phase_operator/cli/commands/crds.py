@@ -7,9 +7,10 @@ fits the operator that printed it.
 import click
 
 from phase_operator.api import crd
+from phase_operator.cli.options import HELP, example
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=HELP, epilog=example("kubectl phase crds | kubectl apply --server-side -f -"))
 def crds() -> None:
     """Print the CustomResourceDefinitions of this version as YAML."""
     for definition in crd.DEFINITIONS:

@@ -26,6 +26,7 @@ from phase_operator.cli.options import (
     HELP,
     ClusterOptions,
     cluster_options,
+    example,
     files_option,
     output_option,
     show_values_option,
@@ -78,11 +79,21 @@ class _Given:
     at: ClusterOptions
 
 
-@click.command(context_settings=HELP)
+@click.command(context_settings=HELP, epilog=example("kubectl phase diff shop", "kubectl phase diff -f shop.yaml"))
 @click.argument("named", nargs=-1, metavar="[[KIND/]NAME]...")
 @files_option()
-@click.option("--entries", "entries_file", metavar="FILE", help="Entries, instead of Phase's: yaml, json or dotenv.")
-@click.option("--entries-format", type=click.Choice([*EntriesFormat]), help="Their format. Default: by the name.")
+@click.option(
+    "--entries",
+    "entries_file",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="Entries, instead of Phase's: yaml, json or dotenv.",
+)
+@click.option(
+    "--entries-format",
+    type=click.Choice([str(each) for each in EntriesFormat]),
+    help="Their format. Default: by the name.",
+)
 @token_options
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
 @cluster_options()

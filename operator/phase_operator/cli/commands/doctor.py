@@ -17,7 +17,7 @@ from phase_operator.cli.doctor.gathering import Place, gather, gather_before
 from phase_operator.cli.doctor.of_phase import Seen
 from phase_operator.cli.doctor.report import print_findings
 from phase_operator.cli.failures import ExitCode
-from phase_operator.cli.options import HELP, NAMESPACE, ClusterOptions, cluster_options, output_option
+from phase_operator.cli.options import HELP, NAMESPACE, ClusterOptions, cluster_options, example, output_option
 from phase_operator.cli.phase import TokenOptions, now, of_phase, phase, token_options
 from phase_operator.cli.terminal import say
 from phase_operator.core.access.hosts import parse_host
@@ -54,7 +54,7 @@ def _checked(_: click.Context, __: click.Parameter, host: str | None) -> str | N
     return host
 
 
-@click.command(context_settings=HELP)
+@click.command(context_settings=HELP, epilog=example("kubectl phase doctor --bundle support.tgz"))
 @click.option("--pre", "before", is_flag=True, help="Check what has to be right before an installation.")
 @click.option(
     "--operator-namespace",

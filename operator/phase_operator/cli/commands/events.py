@@ -7,7 +7,7 @@ import click
 from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.event_rows import HEAD, MOST, EventFilter, EventRow, Newest, with_tone
 from phase_operator.cli.following import Collection, changes, merged
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example
 from phase_operator.cli.resources import Given, given
 from phase_operator.cli.rows import padded, widths_of
 from phase_operator.cli.subjects import subjects_of
@@ -15,7 +15,7 @@ from phase_operator.cli.terminal import print_table, say
 from phase_operator.kube.user_cluster import EVENTS, Trouble, UserCluster, UserError
 
 
-@click.command(context_settings=HELP)
+@click.command(context_settings=HELP, epilog=example("kubectl phase events shop --watch"))
 @click.argument("resource", metavar="[KIND/]NAME")
 @cluster_options()
 @click.option("-w", "--watch", "watches", is_flag=True, help="Go on with those that come, until Ctrl-C.")

@@ -6,17 +6,20 @@ from typing import Any
 import click
 
 from phase_operator.cli.explanations import of_reason, of_resource, reason_of, reasons, written
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example
 from phase_operator.core.text import clean, hint
 
 
-@click.command(context_settings=HELP)
+@click.command(
+    context_settings=HELP,
+    epilog=example("kubectl phase explain AppEncrypted", "kubectl phase explain phasesecret/shop"),
+)
 @click.argument("what", metavar="REASON|[KIND/]NAME")
 @cluster_options()
 def explain(what: str, at: ClusterOptions) -> None:
     """Say what a REASON means and what to do; for a resource, also what its status says and what to run next.
 
-    A resource that has the name of a reason is told apart by KIND/NAME.
+    If a resource has the name of a reason, write KIND/NAME.
     """
     reason = None if "/" in what else reason_of(what)
     if reason is not None:

@@ -12,7 +12,7 @@ from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import ExitCode
 from phase_operator.cli.freshness import Freshness
 from phase_operator.cli.leader import OperatorOptions, operator_options
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, output_option, selector_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option, selector_option
 from phase_operator.cli.resource_table import Look, Table
 from phase_operator.cli.resources import Given, given
 from phase_operator.cli.rows import Row, row_of, summary
@@ -53,7 +53,7 @@ def _reason(_: click.Context, __: click.Parameter, value: str | None) -> str | N
     return found[value.casefold()]
 
 
-@click.command(context_settings=HELP)
+@click.command(context_settings=HELP, epilog=example("kubectl phase get --all-namespaces --not-ready"))
 @click.argument("resources", nargs=-1, metavar="[[KIND/]NAME]...")
 @cluster_options(all_namespaces=True)
 @selector_option()
@@ -70,7 +70,8 @@ def get(
 ) -> int:
     """Show resources of all three kinds: is each in step, since when, and when was that last confirmed?
 
-    CONFIRMED is asked of the operator, which needs the right to get leases and pods/proxy in its namespace.
+    For the column CONFIRMED the operator is asked. That needs the right to get leases and pods/proxy in its
+    namespace.
     """
     wanted = Wanted(tuple(map(given, resources)), selector, **options)
     if wanted.named and (at.all_namespaces or selector):

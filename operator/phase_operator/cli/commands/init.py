@@ -11,7 +11,7 @@ import click
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.cli.failures import ExitCode, Failure, ended_by_ctrl_c
-from phase_operator.cli.options import HELP, NAMESPACE, OBJECT_NAME
+from phase_operator.cli.options import HELP, NAMESPACE, OBJECT_NAME, example
 from phase_operator.cli.phase import PhaseReader, TokenOptions, asked_token, host_option, of_phase, phase, token_options
 from phase_operator.cli.scaffold import Choice, folders_of, manifest, object_name
 from phase_operator.cli.terminal import say, shown
@@ -36,7 +36,10 @@ class _Asked:
     target: str | None
 
 
-@click.command(context_settings=HELP)
+@click.command(
+    context_settings=HELP,
+    epilog=example("kubectl phase init --token-file token.txt --app shop --env Production --output shop.yaml"),
+)
 @click.option("--app", metavar="NAME", help="App, by name or id.")
 @click.option("--env", "environment", metavar="NAME", help="Environment.")
 @click.option("--path", metavar="FOLDER", help="Folder. Default: / if there is no other.")
@@ -44,7 +47,12 @@ class _Asked:
 @click.option("--target", type=OBJECT_NAME, metavar="NAME", help="Name of the Secret to keep. Default: like the app.")
 @click.option("-n", "--namespace", type=NAMESPACE, metavar="NAMESPACE", help="Namespace to write into the file.")
 @click.option(
-    "--token-secret", type=OBJECT_NAME, metavar="NAME", default=names.DEFAULT_TOKEN_SECRET, help="Secret of the token."
+    "--token-secret",
+    type=OBJECT_NAME,
+    metavar="NAME",
+    default=names.DEFAULT_TOKEN_SECRET,
+    show_default=True,
+    help="Secret with the token.",
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="New file. Default: standard output.")
 @token_options

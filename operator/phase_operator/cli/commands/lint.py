@@ -11,7 +11,7 @@ from phase_operator.cli.linting.findings import Finding, is_any_error
 from phase_operator.cli.linting.report import Placed, as_github, as_json, as_text, summary
 from phase_operator.cli.linting.resource import findings, is_ours
 from phase_operator.cli.manifests import Document, ManifestError, Source, UnreadableError, documents, sources
-from phase_operator.cli.options import HELP, NAMESPACE, files_option, output_option
+from phase_operator.cli.options import HELP, NAMESPACE, example, files_option, output_option
 from phase_operator.cli.terminal import say
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
@@ -22,8 +22,8 @@ _NO_ENGINE = "lint needs a library that is not installed: pip install 'phase-ope
 _LINES = {"text": as_text, "github": as_github}
 
 
-@click.command(context_settings=HELP)
-@click.argument("more", metavar="[FILE]...", nargs=-1)
+@click.command(context_settings=HELP, epilog=example("kubectl phase lint --strict deploy/"))
+@click.argument("more", metavar="[FILE]...", nargs=-1, type=click.Path(allow_dash=True))
 @files_option()
 @click.option("-n", "--namespace", type=NAMESPACE, metavar="NAMESPACE", help="Namespace of resources that name none.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")

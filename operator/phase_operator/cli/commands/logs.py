@@ -12,7 +12,7 @@ from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import Failure
 from phase_operator.cli.leader import NoLeaderError, OperatorOptions, leader, operator_options
 from phase_operator.cli.log_lines import Cursor, told
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example
 from phase_operator.cli.resources import Given, given
 from phase_operator.cli.rights import roles_for
 from phase_operator.cli.subjects import subjects_of
@@ -37,7 +37,7 @@ def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> int | 
     return seconds
 
 
-@click.command(context_settings=HELP)
+@click.command(context_settings=HELP, epilog=example("kubectl phase logs shop --since 1h"))
 @click.argument("resource", metavar="[KIND/]NAME")
 @cluster_options()
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what comes, until Ctrl-C.")
@@ -46,7 +46,7 @@ def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> int | 
 def logs(resource: str, at: ClusterOptions, operator: OperatorOptions, *, follows: bool, since: int | None) -> None:
     """Show what the operator's leader logged about a resource and its targets, as text.
 
-    Needs the right to get leases and pods/log in the operator's namespace.
+    This needs the right to get leases and pods/log in the operator's namespace.
     """
     waited_for(_logs(at, operator, given(resource), Cursor(since), follows=follows))
 

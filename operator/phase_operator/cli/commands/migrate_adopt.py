@@ -14,7 +14,7 @@ from phase_operator.cli.migrating.converters import Other
 from phase_operator.cli.migrating.official import Version
 from phase_operator.cli.migrating.running import running
 from phase_operator.cli.moving import metadata_of
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, output_option, selector_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option, selector_option
 from phase_operator.cli.terminal import Tone, confirmed, print_table, say, toned
 from phase_operator.core.object_names import is_namespace, is_object_name
 from phase_operator.core.text import clean, clean_listing
@@ -43,7 +43,9 @@ class _Given:
     output: str
 
 
-@click.command(context_settings=HELP)
+@click.command(
+    context_settings=HELP, epilog=example("kubectl phase migrate adopt --from official-v2 -n shop --dry-run")
+)
 @click.argument("named", metavar="[SECRET]...", nargs=-1)
 @click.option(
     "--from",

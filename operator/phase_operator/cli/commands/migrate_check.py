@@ -26,6 +26,7 @@ from phase_operator.cli.options import (
     HELP,
     ClusterOptions,
     cluster_options,
+    example,
     files_option,
     output_option,
     selector_option,
@@ -84,7 +85,7 @@ class _Given:
         return Rules(Version(self.source), self.impersonation)
 
 
-@click.command(context_settings=HELP)
+@click.command(context_settings=HELP, epilog=example("kubectl phase migrate check --from official-v2 -A"))
 @click.option("--from", "source", type=click.Choice(_SOURCES), required=True, help="Whose resources they are.")
 @files_option()
 @cluster_options(all_namespaces=True)

@@ -13,11 +13,14 @@ from phase_operator.cli.migrating.converters import convert as converted
 from phase_operator.cli.migrating.draft import Named
 from phase_operator.cli.migrating.official import Version
 from phase_operator.cli.moving import bodies, of_kinds
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, files_option, output_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, files_option, output_option
 from phase_operator.cli.terminal import say
 
 
-@click.command(context_settings=HELP)
+@click.command(
+    context_settings=HELP,
+    epilog=example("kubectl phase migrate convert --from eso -f external-secrets.yaml > phase-secrets.yaml"),
+)
 @click.option(
     "--from",
     "source",

@@ -16,6 +16,7 @@ from phase_operator.cli.options import (
     HELP,
     ClusterOptions,
     cluster_options,
+    example,
     files_option,
     output_option,
     show_values_option,
@@ -56,11 +57,21 @@ class _Given:
     output_dir: Path | None
 
 
-@click.command(context_settings=HELP)
+@click.command(context_settings=HELP, epilog=example("kubectl phase render -f shop.yaml --entries entries.env"))
 @files_option()
 @click.option("-k", "--kustomize", type=_FOLDER, multiple=True, metavar="DIR", help="Folder that kustomize builds.")
-@click.option("--entries", "entries_file", metavar="FILE", help="Entries, instead of Phase's: yaml, json or dotenv.")
-@click.option("--entries-format", type=click.Choice([*EntriesFormat]), help="Their format. Default: by the name.")
+@click.option(
+    "--entries",
+    "entries_file",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="Entries, instead of Phase's: yaml, json or dotenv.",
+)
+@click.option(
+    "--entries-format",
+    type=click.Choice([str(each) for each in EntriesFormat]),
+    help="Their format. Default: by the name.",
+)
 @token_options
 @click.option("--token-from-cluster", is_flag=True, help="Take the token of the Secret that each resource names.")
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")

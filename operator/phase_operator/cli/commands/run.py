@@ -11,22 +11,22 @@ from typing import Any
 
 import click
 
-from phase_operator.settings import PREFIX, REPEATED, Settings, SettingsError, load
+from phase_operator.cli.options import HELP, example
+from phase_operator.cli.setting_options import setting_option
+from phase_operator.settings import Settings, SettingsError, load
 
 _BAD_SETTINGS = 2
 
 
 def _flags(command: Callable[..., None]) -> Callable[..., None]:
     for name, field in reversed(Settings.model_fields.items()):
-        flag = f"--{name.replace('_', '-')}"
-        text = f"{field.description}  [{PREFIX}{name.upper()}]"
-        # A boolean flag needs no value: --flag is --flag=true.
-        alone: Any = {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
-        command = click.option(flag, name, help=text, multiple=name in REPEATED, metavar="VALUE", **alone)(command)
+        command = setting_option(name, field)(command)
     return command
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings=HELP, epilog=example("phase-operator run --log-level debug --namespace shop --namespace checkout")
+)
 @_flags
 def run(**flags: Any) -> None:
     """Watch PhaseSecrets and keep their targets in step with Phase, until stopped."""

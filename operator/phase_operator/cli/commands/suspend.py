@@ -12,7 +12,7 @@ from phase_operator.cli.appliers import undoing
 from phase_operator.cli.awaited import Ending, Judge, suspended, synced
 from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.options import ClusterOptions, cluster_options, timeout_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, timeout_option
 from phase_operator.cli.resources import check_several, chosen, resource_of, several_options
 from phase_operator.cli.standing import is_suspended, lease_end, sync_answered
 from phase_operator.cli.terminal import Tone, say, shown, toned
@@ -60,9 +60,15 @@ def _reason(context: click.Context, parameter: click.Parameter, given: str) -> s
     return given
 
 
-@click.command()
+@click.command(context_settings=HELP, epilog=example('kubectl phase suspend shop --reason "the database moves"'))
 @several_options
-@click.option("--reason", default="", callback=_reason, metavar="TEXT", help="Why; it is kept in an annotation.")
+@click.option(
+    "--reason",
+    default="",
+    callback=_reason,
+    metavar="TEXT",
+    help="Why. It is kept in an annotation, and `tree` shows it.",
+)
 @click.option("--wait/--no-wait", default=False, show_default=True, help="Wait until the operator has taken it in.")
 @timeout_option(60)
 @cluster_options(all_namespaces=True)
@@ -75,12 +81,12 @@ def suspend(
     wait: bool,
     timeout: float,
 ) -> None:
-    """Have resources left as they are: nothing is read from Phase or pushed to it for them."""
+    """Leave resources alone: nothing is read from Phase or pushed to it for them; their targets stay as they are."""
     check_several(named, selector, everything=everything, all_namespaces=at.all_namespaces)
     waited_for(_change(at, named, selector, Change(True, reason, timeout if wait else None)))
 
 
-@click.command()
+@click.command(context_settings=HELP, epilog=example("kubectl phase resume shop --wait"))
 @several_options
 @click.option("--wait/--no-wait", default=False, show_default=True, help="Wait until they are in step again.")
 @timeout_option(60)
@@ -88,7 +94,7 @@ def suspend(
 def resume(
     at: ClusterOptions, named: tuple[str, ...], selector: str, everything: bool, wait: bool, timeout: float
 ) -> None:
-    """Have suspended resources served again, at once."""
+    """Serve suspended resources again, at once."""
     check_several(named, selector, everything=everything, all_namespaces=at.all_namespaces)
     waited_for(_change(at, named, selector, Change(False, "", timeout if wait else None)))
 

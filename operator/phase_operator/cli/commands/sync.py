@@ -12,7 +12,7 @@ from phase_operator.cli.awaited import Ending, Verdict, synced
 from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import ExitCode, Failure
 from phase_operator.cli.key_changes import KeyState, key_changes, key_state
-from phase_operator.cli.options import ClusterOptions, cluster_options, timeout_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, timeout_option
 from phase_operator.cli.resources import check_several, chosen, resource_of, several_options
 from phase_operator.cli.standing import is_suspended, sync_answered
 from phase_operator.cli.terminal import Tone, say, shown, toned
@@ -28,7 +28,7 @@ _TONES = {Ending.DONE: Tone.GOOD, Ending.NOT_DONE: Tone.BAD, Ending.TIMED_OUT: T
 Keys = dict[TargetRef, KeyState | None]
 
 
-@click.command()
+@click.command(context_settings=HELP, epilog=example("kubectl phase sync shop", "kubectl phase sync -A --no-wait"))
 @several_options
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it is done.")
 @timeout_option(60)
@@ -36,9 +36,9 @@ Keys = dict[TargetRef, KeyState | None]
 def sync(
     at: ClusterOptions, named: tuple[str, ...], selector: str, everything: bool, wait: bool, timeout: float
 ) -> None:
-    """Have resources read from Phase now, or pushed to it, and tell by name which keys of their targets changed.
+    """Read resources from Phase now, or push them to it, and show the names of the keys that changed.
 
-    Exit code 1: one is not ready or suspended. 5: one was not done in time; the sync goes on.
+    Exit code 1 if a resource is not ready or is suspended; 5 if one took too long, in which case the sync goes on.
     """
     check_several(named, selector, everything=everything or at.all_namespaces, all_namespaces=at.all_namespaces)
     waited_for(_sync(at, named, selector, longest=timeout if wait else None))

@@ -7,7 +7,7 @@ import click
 from phase_operator.cli.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.failures import ExitCode
 from phase_operator.cli.objects import RESOURCES, metadata_of, writers_of
-from phase_operator.cli.options import ClusterOptions, cluster_options, output_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option
 from phase_operator.cli.origin import origin
 from phase_operator.cli.resources import given
 from phase_operator.cli.tracing import Trace, trace
@@ -17,14 +17,14 @@ from phase_operator.core.values import ObjectKey
 _KINDS = {resource: kind for kind, resource in RESOURCES.items()}
 
 
-@click.command("trace")
+@click.command("trace", context_settings=HELP, epilog=example("kubectl phase trace secret/shop#DATABASE_URL"))
 @click.argument("named", metavar="secret/NAME[#KEY] | configmap/NAME[#KEY]")
 @output_option("text", "json")
 @cluster_options()
 def command(at: ClusterOptions, named: str, output: str) -> None:
     """Show which resource writes an object or a key of it, from where in Phase, and who applied that resource.
 
-    Exit code 1: no resource of this operator writes it.
+    Exit code 1 if no resource of this operator writes it.
     """
     name, _, key = named.partition("#")
     asked = given(name, objects=True)

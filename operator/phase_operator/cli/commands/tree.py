@@ -11,7 +11,7 @@ from phase_operator.cli.drawing import Node, drawn
 from phase_operator.cli.failures import Failure
 from phase_operator.cli.family import family
 from phase_operator.cli.objects import RESOURCES, metadata_of, writers_of
-from phase_operator.cli.options import ClusterOptions, cluster_options, output_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option
 from phase_operator.cli.origin import origin
 from phase_operator.cli.readers import Reader, policies_of, reader
 from phase_operator.cli.resources import given
@@ -29,7 +29,7 @@ _KINDS = {resource: kind for kind, resource in RESOURCES.items()}
 Readers = Mapping[TargetRef, list[Reader]]
 
 
-@click.command()
+@click.command(context_settings=HELP, epilog=example("kubectl phase tree shop --workloads"))
 @click.argument("named", metavar="[KIND/]NAME | secret/NAME | configmap/NAME")
 @click.option(
     "--workloads", is_flag=True, help="Find the workloads that read each target, also those that do not follow."
@@ -37,7 +37,7 @@ Readers = Mapping[TargetRef, list[Reader]]
 @output_option("text", "json")
 @cluster_options()
 def tree(at: ClusterOptions, named: str, output: str, workloads: bool) -> None:
-    """Show what a resource is made of, what is made of it, and who reads that."""
+    """Show where a resource reads, what it writes, and which workloads read that."""
     asked = given(named, objects=True)
     trees = waited_for(_trees(at, asked.resource, asked.name, look=workloads))
     if output == "json":

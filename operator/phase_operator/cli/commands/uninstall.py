@@ -11,7 +11,7 @@ from phase_operator.cli.failures import Failure
 from phase_operator.cli.installation import Installation, installation, remove
 from phase_operator.cli.key_changes import KeyState
 from phase_operator.cli.leaving import HEAD, Leaver, obstacles
-from phase_operator.cli.options import ClusterOptions, cluster_options, timeout_option
+from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, timeout_option
 from phase_operator.cli.terminal import Tone, confirmed, print_table, say, toned
 from phase_operator.core.refs import TargetRef
 from phase_operator.kube.user_cluster import CRDS, Request
@@ -35,7 +35,7 @@ class Wish:
     timeout: float
 
 
-@click.command()
+@click.command(context_settings=HELP, epilog=example("kubectl phase uninstall --keep-secrets --dry-run"))
 @click.option("--keep-secrets", is_flag=True, help="Needed: all targets stay, also those with deletionPolicy Delete.")
 @click.option("--crds", is_flag=True, help="Delete the CRDs and the operator's own objects as well.")
 @click.option("--operator-gone", is_flag=True, help="The operator is gone for good: take its finalizers off.")
