@@ -17,7 +17,11 @@ from phase_operator.settings import PREFIX, Settings
 
 INDEX = ROOT / "docs/README.md"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "deploy/README.md", *ROOT.glob("helm/*/*.md")])
-COMMANDS: dict[str, click.Command] = {"phase-dev": phase_dev, "phase-operator": phase_operator}
+COMMANDS: dict[str, click.Command] = {
+    "phase-dev": phase_dev,
+    "phase-operator": phase_operator,
+    "kubectl phase": phase_operator,
+}
 
 
 def faults(find: Callable[[Path], Iterable[str]]) -> list[str]:
@@ -57,7 +61,7 @@ def anchors(page: Path) -> set[str]:
 def called(line: str) -> Iterator[tuple[str, list[str]]]:
     """Yield our commands that a line of shell calls, each with its words up to the first option."""
     place = r"(?:^|[$|;&] ?|\btime |\.venv/bin/)\s*"
-    for name, rest in re.findall(rf"{place}(phase-dev|phase-operator)((?: +[a-z][-a-z]*)+)", line):
+    for name, rest in re.findall(rf"{place}(phase-dev|phase-operator|kubectl phase)((?: +[a-z][-a-z]*)+)", line):
         yield name, shlex.split(rest)
 
 

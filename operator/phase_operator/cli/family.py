@@ -10,7 +10,7 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.cli.drawing import Node
 from phase_operator.cli.readers import Reader
-from phase_operator.cli.standing import Standing, count, lease_end, place, standing
+from phase_operator.cli.standing import Standing, count, is_suspended, lease_end, place, standing
 from phase_operator.cli.terminal import Tone, shown
 from phase_operator.core.json_access import mapping, mappings, number, text
 from phase_operator.core.refs import TargetRef
@@ -47,9 +47,13 @@ def _resource(resource: Mapping[str, Any], children: Sequence[Node], sources: Se
     metadata, now = mapping(resource.get("metadata")), standing(resource)
     facts = {"ready": now.ready, "reason": now.reason, "message": now.message}
     name = f"{shown(metadata.get('namespace'))}/{shown(metadata.get('name'))}"
-    because = clean(text(mapping(metadata.get("annotations")).get(names.ANNOTATION_SUSPENDED_BECAUSE)))
-    says = [str(now), *([f"because: {because}"] if because else [])]
+    says = [str(now), *([_suspension(metadata)] if is_suspended(resource) else [])]
     return Node(str(resource.get("kind")), name, says, _tone(now), facts, children, sources)
+
+
+def _suspension(metadata: Mapping[str, Any]) -> str:
+    because = clean(text(mapping(metadata.get("annotations")).get(names.ANNOTATION_SUSPENDED_BECAUSE)))
+    return f"suspended because: {because}" if because else "suspended"
 
 
 def _tone(now: Standing) -> Tone:

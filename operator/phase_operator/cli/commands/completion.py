@@ -11,7 +11,7 @@ from phase_operator.cli.options import HELP, example
     epilog=example(
         "source <(phase-operator completion bash)",
         "phase-operator completion fish > ~/.config/fish/completions/phase-operator.fish",
-        "kubectl phase completion kubectl > ~/bin/kubectl_complete-phase && chmod +x ~/bin/kubectl_complete-phase",
+        "kubectl phase completion kubectl > kubectl_complete-phase",
     ),
 )
 @click.argument("shell", type=click.Choice([str(each) for each in Shell]), metavar="bash|zsh|fish|kubectl")
