@@ -32,8 +32,9 @@ def filled(text: str) -> str:
 
 @pytest.fixture
 def manifest() -> dict[str, Any]:
-    [found] = documents.load_all(filled(PLUGIN.read_text()))
-    return found
+    found: list[dict[str, Any]] = list(documents.load_all(filled(PLUGIN.read_text())))
+    [only] = found
+    return only
 
 
 def test_the_manifest_has_what_krew_asks_for(manifest: dict[str, Any]) -> None:

@@ -26,10 +26,10 @@ _TAKEN = {
 }
 
 
-class _Told(click.ParamType):
+class _Told(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """Says what an option takes, and leaves the check to Settings."""
 
-    def __init__(self, kind: click.ParamType, metavar: str) -> None:
+    def __init__(self, kind: Any, metavar: str) -> None:
         self._kind = kind
         self.name = kind.name
         self.taken = metavar

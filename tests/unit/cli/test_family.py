@@ -120,10 +120,11 @@ def test_a_resource_that_nobody_judged_says_so() -> None:
 def test_a_suspension_shows_its_reason() -> None:
     found = resource(
         metadata={"annotations": {names.ANNOTATION_SUSPENDED_BECAUSE: "a migration"}},
+        spec={"phaseApp": "shop", "suspend": True},
         status={"conditions": [condition("Ready", "False", "Suspended", "as it is")]},
     )
 
-    assert tree(found)[1].endswith("not ready: Suspended: as it is, because: a migration")
+    assert tree(found)[1].endswith("not ready: Suspended: as it is, suspended because: a migration")
 
 
 def test_nothing_of_others_makes_a_line_or_moves_the_cursor() -> None:
