@@ -26,7 +26,7 @@ _TAKEN = {
 }
 
 
-class _Told(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+class _Told(click.ParamType[str]):
     """Says what an option takes, and leaves the check to Settings."""
 
     def __init__(self, kind: Any, metavar: str) -> None:
