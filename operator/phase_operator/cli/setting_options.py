@@ -29,7 +29,7 @@ _TAKEN = {
 class _Told(click.ParamType[str]):
     """Says what an option takes, and leaves the check to Settings."""
 
-    def __init__(self, kind: Any, metavar: str) -> None:
+    def __init__(self, kind: click.ParamType[Any], metavar: str) -> None:
         self._kind = kind
         self.name = kind.name
         self.taken = metavar
