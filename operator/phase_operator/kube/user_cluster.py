@@ -436,15 +436,18 @@ def _meaning(error: ApiError, request: Request, url: str) -> UserError:
         return UserError(Trouble.TOO_OLD, f"the API server has forgotten where to go on to {request}", request)
     if error.denied_by or error.status != 403:
         if error.not_found:
-            return UserError(Trouble.NOT_FOUND, _missing(request), request)
+            return UserError(Trouble.NOT_FOUND, _missing(request, error), request)
         if error.conflict:
             return UserError(Trouble.CONFLICT, f"cannot {request}: somebody changed it meanwhile", request)
         return UserError(Trouble.REFUSED, f"cannot {request}: {translate(error).message}", request)
     return UserError(Trouble.NO_RIGHT, f"you have no right to {request}", request)
 
 
-def _missing(request: Request) -> str:
-    if not request.name:
-        return f"the cluster has no {request.resource}: install the CRDs with `kubectl phase crds | kubectl apply -f -`"
+def _missing(request: Request, error: ApiError) -> str:
+    # Of a kind that it does not have, the API server answers no Status with that reason.
+    if not request.name or error.reason != "NotFound":
+        cure = "kubectl phase crds | kubectl apply --server-side -f -"
+        is_ours = request.resource.group == names.GROUP
+        return f"the cluster has no {request.resource}{f': install the CRDs with `{cure}`' if is_ours else ''}"
     where = f" in namespace {clean(request.namespace)}" if request.namespace else ""
     return f'there is no {request.resource.kind} "{clean(request.name)}"{where}'

@@ -14,6 +14,7 @@ from phase_operator.kube.user_cluster import (
     PHASE_SECRETS,
     SECRETS,
     Request,
+    Resource,
     Trouble,
     UserCluster,
     UserError,
@@ -91,6 +92,26 @@ async def test_what_would_be_another_path_is_not_asked_for(namespace: str, name:
     assert raised.value.trouble is Trouble.NOT_FOUND
     assert raised.value.message.isprintable()
     assert client.asked == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "resource", "says"),
+    [
+        (refused(404, reason="NotFound"), PHASE_SECRETS, 'there is no PhaseSecret "web" in namespace shop'),
+        (refused(404), PHASE_SECRETS, "install the CRDs with `kubectl phase crds | kubectl apply --server-side -f -`"),
+        (refused(404), DEPLOYMENTS, "the cluster has no deployments.apps"),
+    ],
+)
+async def test_a_kind_that_is_not_there_is_told_from_an_object(
+    refusal: ApiError, resource: Resource, says: str
+) -> None:
+    found, _ = cluster(refusal)
+
+    with pytest.raises(UserError) as raised:
+        await found.get(resource, "shop", "web")
+
+    assert raised.value.trouble is Trouble.NOT_FOUND
+    assert raised.value.message.endswith(says)
 
 
 async def test_an_object_that_is_not_there_is_none_where_that_is_asked() -> None:
@@ -181,7 +202,10 @@ async def test_a_right_is_asked_for_as_the_request_needs_it(allowed: bool) -> No
         pytest.param(ApiError(0, "ClientConnectorError", ""), Trouble.UNREACHABLE, URL, id="no answer"),
         pytest.param(refused(401), Trouble.UNREACHABLE, "sign in again", id="nobody"),
         pytest.param(refused(403), Trouble.NO_RIGHT, "get secrets/shop in namespace shop", id="no right"),
-        pytest.param(refused(404), Trouble.NOT_FOUND, 'no Secret "shop" in namespace shop', id="not there"),
+        pytest.param(
+            refused(404, reason="NotFound"), Trouble.NOT_FOUND, 'no Secret "shop" in namespace shop', id="not there"
+        ),
+        pytest.param(refused(503), Trouble.UNREACHABLE, "answers 503: it cannot serve now", id="overloaded"),
         pytest.param(refused(409, reason="Conflict"), Trouble.CONFLICT, "meanwhile", id="changed"),
         pytest.param(refused(422, reason="Invalid"), Trouble.REFUSED, "cannot get", id="not valid"),
         pytest.param(refused(500), Trouble.REFUSED, "cannot get", id="broken"),

@@ -105,12 +105,12 @@ async def _change(at: ClusterOptions, named: Sequence[str], selector: str, chang
         found = await chosen(cluster, namespace_of(at, cluster), named, labels=selector)
         if not found:
             raise Failure("no resource matches")
-        awaited = await all_of(found, lambda each: _changed(cluster, each, change, value))
+        awaited = await all_of(found, lambda each: changed(cluster, each, change, value))
         if change.timeout is not None:
             await _wait(cluster, [each for each in awaited if each is not None], change.timeout)
 
 
-async def _changed(cluster: UserCluster, resource: Mapping[str, Any], change: Change, value: str) -> Awaited | None:
+async def changed(cluster: UserCluster, resource: Mapping[str, Any], change: Change, value: str) -> Awaited | None:
     """Change one resource and tell of it; return what to wait for, or None if it is as it would become."""
     metadata, kind = mapping(resource.get("metadata")), resource_of(resource)
     namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
@@ -118,7 +118,13 @@ async def _changed(cluster: UserCluster, resource: Mapping[str, Any], change: Ch
     if change.is_needless(resource):
         click.echo(f"{awaited}: {'already suspended' if change.is_suspension else 'not suspended'}")
         return awaited if change.is_suspension else None
-    await cluster.patch(kind, namespace, name, change.body(value))
+    found = await cluster.patch(kind, namespace, name, change.body(value))
+    if is_suspended(found) is not change.is_suspension:
+        # The API server drops a field that the CRD does not have, and says nothing of it.
+        raise Failure(
+            f"{awaited} is not {'suspended' if change.is_suspension else 'resumed'}: the cluster's CRD has no "
+            "spec.suspend, or a webhook undoes it; see `kubectl phase doctor`"
+        )
     click.echo(f"{awaited}: {'suspended' if change.is_suspension else 'resumed'}")
     for note in filter(None, (undoing(resource), _lease(resource) if change.is_suspension else "")):
         say(f"{awaited}: {toned(note, Tone.NOTE)}")
