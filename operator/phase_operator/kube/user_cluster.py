@@ -427,7 +427,8 @@ def _meaning(error: ApiError, request: Request, url: str) -> UserError:
         why = _WHY.get(error.reason, error.reason)
         said = f"the API server at {url} does not answer: {why}; does `kubectl version` reach it?"
         return UserError(Trouble.UNREACHABLE, said, request)
-    if error.status in _OVERLOADED:
+    # Of a pod, it says that this pod is not reached.
+    if error.status in _OVERLOADED and not request.subresource:
         said = f"the API server at {url} answers {error.status}: it cannot serve now, so try again"
         return UserError(Trouble.UNREACHABLE, said, request)
     if error.status == 401:
