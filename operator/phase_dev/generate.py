@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from phase_dev import chart, cli_page, kustomize, rooms
 from phase_dev.monitoring import alerts, alerts_page, dashboard
+from phase_dev.reason_commands import reason_commands
 from phase_operator.api import crd, names
 from phase_operator.api.reasons import CATALOGUE, EVENTS
 from phase_operator.settings import PREFIX, Settings
@@ -38,7 +39,11 @@ Every reason that a PhaseSecret, a PhaseDynamicSecret, an Event or a metric can 
 column Reason, `kubectl describe phs NAME` the message with the details; for a PhaseDynamicSecret it is `pds NAME`. None
 of these states empties a target: it keeps its content until the cause is gone. The end of the page explains what
 [delays a restart](#restartdelayed), and what to do if another client
-[changes a target again and again](#targetcontested)."""
+[changes a target again and again](#targetcontested).
+
+[`kubectl phase explain NAME`](../cli.md#explain) says all this of a resource, with its own names in the commands. Those
+below are of a resource `shop` in a namespace `shop`. Two help with every reason: `kubectl phase events shop` shows what
+happened and when, and `kubectl phase sync shop` has it tried again now, and waits."""
 
 # What core/rollout/progress.py, core/rollout/decision.py and reconcile/restarts/restarter.py say, and what to do.
 _DELAYS = (
@@ -294,7 +299,7 @@ def _troubleshooting() -> str:
     for reason, entry in CATALOGUE.items():
         waits = "A person has to act. In the meantime the operator tries again slowly." if entry.stalled else ""
         parts += [f"## {reason.value}", entry.meaning, f"**What to do:** {entry.cure}"]
-        parts += [waits] if waits else []
+        parts += [each for each in (reason_commands(reason), waits) if each]
     delays = ["| after the workload's name | what to do |", "|---|---|"]
     delays += [f"| {_cell(sentence)} | {_cell(cure)} |" for sentence, cure in _DELAYS]
     delayed, contested = EVENTS["RestartDelayed"], EVENTS["TargetContested"]

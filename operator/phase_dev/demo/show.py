@@ -4,8 +4,10 @@ Rule: values of Secrets are compared and never printed; every number on the scre
 """
 
 import base64
+import json
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,15 @@ _PAUSE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A call of `kubectl phase`: as it is shown, and as it is made."""
+
+    shown: str
+    words: tuple[str, ...]
+    stdin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """One run of the show."""
 
@@ -37,6 +48,7 @@ class Show:
         """Show everything; raise ToolError when something does not come about."""
         self._apply()
         self._results()
+        self._questions()
         self._change_in_phase()
         self._hand_edits()
         self._leases()
@@ -73,6 +85,27 @@ class Show:
         )
         if not decrypted:
             raise ToolError("the end-to-end encrypted app was not decrypted")
+
+    def _questions(self) -> None:
+        self._title("kubectl phase: what is in step, from where to where, and what a change would do")
+        changed = phase_secrets(self.stage.phase_url)[0]
+        changed["spec"]["phaseAppEnv"] = "staging"
+        asked = (
+            Question("kubectl phase get", ("get",)),
+            Question("kubectl phase tree shop", ("tree", "shop")),
+            Question(
+                f"kubectl phase diff -f shop-of-staging.yaml --host {self.stage.phase_url}",
+                ("diff", "-f", "-", "--host", self.stage.phase_url),
+                stdin=json.dumps(changed),
+            ),
+        )
+        # At once: nothing changes meanwhile, and each begins a program.
+        with ThreadPoolExecutor() as pool:
+            said = pool.map(lambda each: self.kubectl.phase(*each.words, "-n", NAMESPACE, stdin=each.stdin), asked)
+        for question, answer in zip(asked, said, strict=True):
+            self._line(f"$ {question.shown} -n {NAMESPACE}")
+            for line in answer.stdout.splitlines():
+                self._line(line)
 
     def _change_in_phase(self) -> None:
         self._title(f"A value changes in Phase (polling interval {POLLING} s)")
@@ -164,7 +197,7 @@ def token_secret(token: str) -> Mapping[str, Any]:
     }
 
 
-def phase_secrets(url: str) -> list[Mapping[str, Any]]:
+def phase_secrets(url: str) -> list[dict[str, Any]]:
     """Return the PhaseSecrets: production with a ConfigMap, development with references, and an encrypted app.
 
     The last differs from the others in nothing but names: how an app is encrypted is found out.
@@ -193,7 +226,7 @@ def phase_secrets(url: str) -> list[Mapping[str, Any]]:
     ]
 
 
-def _phase_secret(name: str, url: str, **spec: Any) -> Mapping[str, Any]:
+def _phase_secret(name: str, url: str, **spec: Any) -> dict[str, Any]:
     return {
         "apiVersion": "secrets.phase.dev/v1alpha1",
         "kind": "PhaseSecret",

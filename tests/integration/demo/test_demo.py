@@ -61,6 +61,9 @@ def test_the_demo_shows_the_main_job_and_leaves_nothing(
     assert re.search(r"billing is end-to-end encrypted: .*: yes$", shown, re.MULTILINE)
     assert re.search(r"the first lease was given back \d+\.\d\d s later; its key is valid: no$", shown, re.MULTILINE)
     assert re.search(r"^ +uploads +shop +production +uploads +True +Synced +20\S+Z ", shown, re.MULTILINE)
+    assert re.search(r"^ +shop +shop/production:/ +True +Synced +2/2 +3 ", shown, re.MULTILINE)
+    assert re.search(r"^ +├─ Secret shop: in step, 1 key$", shown, re.MULTILINE)
+    assert re.search(r"^ +Secret phase-demo/shop would change$\s+~ DATABASE_PASSWORD$", shown, re.MULTILINE)
     assert len(re.findall(r"\d\.\d\d s\b", shown)) == 8
     # Both probes, that of apps with server-side encryption and that of the others, may fall into this moment.
     assert re.search(r"calls of Phase's API meanwhile: [012]$", shown, re.MULTILINE)
