@@ -211,3 +211,11 @@ def test_lint_says_how_to_get_the_library_that_it_alone_needs(monkeypatch: pytes
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert "pip install 'phase-operator[lint]'" in result.stderr
+
+
+def test_a_file_that_is_no_yaml_is_told_to_have_been_passed_over(shop: str) -> None:
+    Path("chart.yaml").write_text("{{- if .Values.on }}\n")
+
+    result = call("-f", ".")
+
+    assert ", 1 file passed over that cannot be read as YAML: " in result.stderr

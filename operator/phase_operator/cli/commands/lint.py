@@ -53,7 +53,7 @@ def lint(
             click.echo(_LINES[output](placed))
     if output == "json":
         click.echo(as_json(found))
-    say(summary(found, count.checked, count.others))
+    say(summary(found, count.checked, count.others, count.unread))
     is_bad = bool(found) if strict else is_any_error(each.finding for each in found)
     return ExitCode.NO if is_bad else ExitCode.OK
 
@@ -63,6 +63,8 @@ class _Count:
 
     checked = 0
     others = 0
+    # Files that are no YAML, and do not name our group.
+    unread = 0
 
 
 def _linted(files: Sequence[str], namespace: str, count: _Count, *, schema_only: bool) -> Iterator[Placed]:
@@ -86,6 +88,8 @@ def _of_file(source: Source, namespace: str, count: _Count, *, schema_only: bool
         # Folders hold other files too, such as templates of charts.
         if names.GROUP.encode() in source.raw:
             yield _broken(error)
+        else:
+            count.unread += 1
 
 
 def _broken(error: ManifestError) -> Placed:

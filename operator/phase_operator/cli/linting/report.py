@@ -61,10 +61,11 @@ def as_json(found: Sequence[Placed]) -> str:
     return json.dumps(rows, indent=2)
 
 
-def summary(found: Sequence[Placed], checked: int, others: int) -> str:
+def summary(found: Sequence[Placed], checked: int, others: int, unread: int = 0) -> str:
     """Return what was looked at and what came of it, in one line."""
     errors = sum(each.finding.level is Level.ERROR for each in found)
     skipped = f", {others} of other kinds skipped" if others else ""
+    skipped += f", {_counted(unread, 'file')} passed over that cannot be read as YAML" if unread else ""
     counted = (_counted(errors, "error"), _counted(len(found) - errors, "warning"))
     return f"{_counted(checked, 'resource')} checked{skipped}: {', '.join(counted)}"
 
