@@ -337,8 +337,11 @@ class UserCluster:
     ) -> None:
         """Delete an object, which may be gone already; `orphan` keeps what it owns. Raise UserError.
 
-        `only`: uid and resourceVersion that it has to have; the API server refuses to delete another.
+        `only`: uid and resourceVersion that it has to have; the API server refuses to delete another. No command
+        deletes a Secret or a ConfigMap but the operator's own key.
         """
+        if resource in (SECRETS, CONFIG_MAPS) and name != names.DIGEST_KEY_SECRET:
+            raise ValueError(f"no command deletes {resource}")
         request = Request("delete", resource, namespace, name)
         body = {"propagationPolicy": "Orphan" if orphan else "Background", "preconditions": dict(only)}
         with self._understood(request, unless_missing=True):

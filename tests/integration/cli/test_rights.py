@@ -115,7 +115,7 @@ class Stage:
             api.delete(each["kind"].lower(), each["metadata"]["name"], each["metadata"].get("namespace", ""))
 
 
-def test_who_has_no_right_can_give_each_command_after_one_role(stage: Stage) -> None:
+def test_each_command_can_be_given_after_one_role(stage: Stage) -> None:
     nobody = person(stage.world.plane, stage.world.namespace, stage.world.canary, None)
     user = f"system:serviceaccount:{stage.world.namespace}:nobody"
 

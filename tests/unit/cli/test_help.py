@@ -145,7 +145,7 @@ def test_a_setting_tells_its_choices_its_range_its_default_and_its_variable() ->
 
 
 @pytest.mark.parametrize(("ctx", "command"), [each for each in ALL if each[0].info_name == "run"], ids=["run"])
-def test_what_a_setting_tells_is_what_holds(ctx: click.Context, command: click.Command) -> None:
+def test_the_help_of_a_setting_tells_its_bounds(ctx: click.Context, command: click.Command) -> None:
     for option in _options(command):
         extra = option.get_help_extra(ctx)
         if "default" in extra and not isinstance(Settings.model_fields[option.name or ""].default, bool):

@@ -83,11 +83,11 @@ async def test_an_object_is_read_from_its_place() -> None:
 
 
 @pytest.mark.parametrize(("namespace", "name"), [("..", "web"), ("shop", ".."), ("a/b", "web"), ("shop", "\x1b[2J")])
-async def test_what_would_be_another_path_is_not_asked_for(namespace: str, name: str) -> None:
+async def test_a_name_that_would_be_another_path_is_not_asked_for(namespace: str, name: str) -> None:
     found, client = cluster(named("web"))
 
     with pytest.raises(UserError) as raised:
-        await found.delete(SECRETS, namespace, name)
+        await found.delete(PHASE_SECRETS, namespace, name)
 
     assert raised.value.trouble is Trouble.NOT_FOUND
     assert raised.value.message.isprintable()
@@ -166,6 +166,16 @@ async def test_a_patch_is_a_merge_patch_in_our_name_and_can_be_tried() -> None:
     )
     assert ("dryRun", "All") in second["query"]
     assert ("dryRun", "All") not in first["query"]
+
+
+async def test_no_command_can_delete_what_may_be_a_target() -> None:
+    found, client = cluster(named("shop"))
+
+    for resource in (SECRETS, CONFIG_MAPS):
+        with pytest.raises(ValueError, match="no command deletes"):
+            await found.delete(resource, "shop", "shop")
+
+    assert client.asked == []
 
 
 async def test_a_deletion_can_keep_what_the_object_owns_and_name_the_version() -> None:

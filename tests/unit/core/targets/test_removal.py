@@ -270,9 +270,14 @@ def test_one_function_asks_the_api_server_to_delete_and_takes_a_decision() -> No
     # The others ask Phase, for the end of a lease or of entries: no module of that edge can reach the API server.
     leases = "self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation"
     entries = "self, credential: Credential, step: Delete, memory: Reservation"
+    # And a person's command, which can delete no Secret and no ConfigMap.
+    command = (
+        "self, resource: Resource, namespace: str, name: str, *, orphan: bool=False, only: Mapping[str, str]=_NOTHING"
+    )
 
     assert sorted(found) == [
         ("kube/targets.py", "self, ref: TargetRef, action: Delete"),
+        ("kube/user_cluster.py", command),
         ("phase/leases.py", leases),
         ("phase/pushes.py", entries),
     ]
