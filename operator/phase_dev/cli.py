@@ -2,7 +2,7 @@
 
 import click
 
-from phase_operator.cli.lazy import Lazy, LazyGroup
+from phase_operator.cli.common.lazy import Lazy, LazyGroup
 
 COMMANDS = (
     Lazy("cluster", "phase_dev.cluster.cli", "cluster", "Build and run a Kubernetes control plane on loopback."),

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 
 from phase_operator.cli import COMMANDS, cli
-from phase_operator.cli.failures import INTERRUPTED, MEANINGS
-from phase_operator.cli.options import HELP
+from phase_operator.cli.common.failures import INTERRUPTED, MEANINGS
+from phase_operator.cli.common.options import HELP
 
 PAGE = "docs/cli.md"
 _PROGRAM, _OPERATOR = "kubectl phase", "phase-operator"

@@ -2,8 +2,8 @@
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.cli.next_steps import Names, next_steps
-from phase_operator.cli.subjects import Subject
+from phase_operator.cli.common.subjects import Subject
+from phase_operator.cli.looking.next_steps import Names, next_steps
 
 _NAME = "shop"
 # Reasons of the other two kinds; all else is of PhaseSecrets too.

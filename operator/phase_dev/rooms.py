@@ -7,7 +7,7 @@ import ast
 import tomllib
 from pathlib import Path
 
-PACKAGES = ("core", "reconcile")
+PACKAGES = ("core", "reconcile", "cli")
 _PRODUCT = Path("operator/phase_operator")
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from fuzz.material import Material
 from phase_operator.api import names
+from phase_operator.cli.common.manifests import ManifestError, documents
+from phase_operator.cli.common.yaml_lines import YamlError, read_all
 from phase_operator.cli.linting.resource import findings, is_ours
-from phase_operator.cli.manifests import ManifestError, documents
 from phase_operator.cli.rendering.entries import EntriesFormat, entries
-from phase_operator.cli.yaml_lines import YamlError, read_all
 from phase_operator.core.json_access import mapping
 from phase_operator.core.leases.lowered import lowered as lowered_lease
 from phase_operator.core.push.spec import lowered as lowered_push

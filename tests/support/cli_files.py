@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.cli.manifests import Document, documents
+from phase_operator.cli.common.manifests import Document, documents
 from phase_operator.core.json_access import without
 from support.golden import Pair
 

@@ -2,6 +2,23 @@
 
 One program with three names: `phase-operator`, `kubectl-phase`, which kubectl runs as `kubectl phase`, and
 `python -m phase_operator`.
+
+| room | purpose |
+|---|---|
+| commands | One module a command: read the arguments, ask the rooms below, print what they say |
+| doctor | What `phase-operator doctor` looks at: facts of a cluster and of Phase, what they mean, and what to do about it |
+| uninstalling | How resources and the operator leave a cluster, so that every target stays |
+| diffing | What the next run of the operator would do for a resource, compared with what is there |
+| looking | What `get`, `explain`, `events` and `logs` show of resources |
+| tracing | Where things come from and what is made of them: `tree` and `trace` |
+| acting | What `sync`, `suspend` and `resume` wait for, and which keys changed |
+| rendering | Render the targets of PhaseSecrets in files, from entries in a file or from Phase |
+| setting_up | The first token and the first resource: `auth` and `init` |
+| migrating | Moving over from another operator: what would differ, what its resources become, and which Secrets change hands |
+| linting | Judge resources in files: as the API server would judge them, and then as the operator would |
+| common | What commands share: options, failures, the cluster and Phase of the person, what is printed |
+
+A room uses what is below it in pyproject.toml's contract "The rooms of the command line", and no neighbour.
 """
 
 import sys
@@ -10,9 +27,9 @@ from pathlib import Path
 import click
 
 from phase_operator import __version__
-from phase_operator.cli.completion import VARIABLE
-from phase_operator.cli.failures import open_streams
-from phase_operator.cli.lazy import Lazy, LazyGroup
+from phase_operator.cli.commands.completion_scripts import VARIABLE
+from phase_operator.cli.common.failures import open_streams
+from phase_operator.cli.common.lazy import Lazy, LazyGroup
 
 _COMMANDS = "phase_operator.cli.commands"
 _LOOK = "Look"

@@ -3,7 +3,7 @@
 Rule: secret text does not print. A `SecretValue` shows as ***, and `.reveal()` is called only where bytes are made for
 a target (core/content), where references are searched for and resolved (core/source), where a sealed one is opened
 (phase/elements), where one is judged for a push or pushed (core/push, phase/push_wire), or where a token is sent to
-Phase (phase/credentials) or stored for the operator by a person's command (cli/token_secret).
+Phase (phase/credentials) or stored for the operator by a person's command (cli/common/token_secret).
 """
 
 from collections.abc import Iterable

@@ -22,8 +22,8 @@ from phase_dev.server import EmbeddedPhase
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.cli import cli
-from phase_operator.cli.failures import ExitCode
-from phase_operator.cli.phase import phase as connected
+from phase_operator.cli.common.failures import ExitCode
+from phase_operator.cli.common.phase import phase as connected
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.values import SecretValue, Snapshot
 from phase_operator.reconcile.context import parse_spec

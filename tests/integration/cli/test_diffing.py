@@ -19,7 +19,7 @@ from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from phase_operator.api import names
 from phase_operator.cli import cli
-from phase_operator.cli.failures import ExitCode
+from phase_operator.cli.common.failures import ExitCode
 from support.canary import Canary
 from support.followers import SETTLE, workload
 from support.operator_process import OperatorProcess, eventually, running_operator

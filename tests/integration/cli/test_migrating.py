@@ -10,7 +10,7 @@ import yaml
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
-from phase_operator.cli.manifests import read
+from phase_operator.cli.common.manifests import read
 from phase_operator.cli.migrating.converters import Other, convert
 from phase_operator.cli.migrating.draft import Named
 from support.canary import Canary

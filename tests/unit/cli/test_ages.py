@@ -1,6 +1,6 @@
 import pytest
 
-from phase_operator.cli.ages import age_since, age_text, duration
+from phase_operator.cli.common.ages import age_since, age_text, duration
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.appliers import applier, sets_suspend, undoing, writers
+from phase_operator.cli.common.appliers import applier, sets_suspend, undoing, writers
 from unit.cli.things import HOSTILE, resource
 
 TRACKING = "argocd.argoproj.io/tracking-id"

@@ -3,7 +3,16 @@
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.cli.auth import AppAccess, Level, account, apps, expiry, form, is_missing, probing
+from phase_operator.cli.setting_up.token_findings import (
+    AppAccess,
+    Level,
+    account,
+    apps,
+    expiry,
+    form,
+    is_missing,
+    probing,
+)
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.keyring import Identity
 from phase_operator.phase.accounts import AccountToken, ServiceAccount

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.awaited import Ending, Judge, gone, suspended, synced
+from phase_operator.cli.acting.awaited import Ending, Judge, gone, suspended, synced
 from unit.cli.things import condition, resource
 
 ASKED = synced("u-1", "now", "before")

@@ -3,7 +3,7 @@ import json
 import pytest
 import yaml
 
-from phase_operator.cli.bodies import Bodies
+from phase_operator.cli.looking.bodies import Bodies
 from support.shown import HOSTILE, resource
 
 MANAGED = resource() | {"metadata": {"name": "shop", "managedFields": [{"manager": "kubectl"}]}}

@@ -11,7 +11,7 @@ from phase_dev import documents
 from phase_operator import __version__
 from phase_operator.api import crd, names
 from phase_operator.cli import COMMANDS, cli
-from phase_operator.cli.lazy import Lazy, LazyGroup
+from phase_operator.cli.common.lazy import Lazy, LazyGroup
 from phase_operator.settings import PREFIX, Settings
 
 BROKEN = (

@@ -6,10 +6,10 @@ from typing import Any, cast
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.departure import Departure
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.leaving import Leaver, leaver
-from phase_operator.cli.waiting import Machine
+from phase_operator.cli.acting.waiting import Machine
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.uninstalling.departure import Departure
+from phase_operator.cli.uninstalling.leavers import Leaver, leaver
 from phase_operator.kube.user_cluster import OURS, Request, Resource, Trouble, UserCluster, UserError
 from unit.cli.things import resource, target
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from phase_operator.cli.manifests import ManifestError
+from phase_operator.cli.common.manifests import ManifestError
 from phase_operator.cli.rendering.entries import EntriesFormat, entries, format_of
 from phase_operator.core.values import ConfigEntry, Entry
 from support.canary import Canary

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.event_rows import HEAD, EventFilter, EventRow, Newest
-from phase_operator.cli.subjects import Subject, subjects_of
-from phase_operator.cli.terminal import print_table
+from phase_operator.cli.common.subjects import Subject, subjects_of
+from phase_operator.cli.common.terminal import print_table
+from phase_operator.cli.looking.event_rows import HEAD, EventFilter, EventRow, Newest
 from support.shown import HOSTILE, NOW, resource, target
 
 SHOP = resource(targets=[target("env"), target("env", namespace="web"), target("files", version="files-1a")])

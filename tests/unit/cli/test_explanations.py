@@ -7,9 +7,9 @@ import pytest
 
 from phase_operator.api.reasons import CATALOGUE, EVENTS, Entry, Reason
 from phase_operator.cli import cli
-from phase_operator.cli.explanations import of_reason, of_resource, reason_of, written
-from phase_operator.cli.next_steps import names_in, next_steps
-from phase_operator.cli.subjects import Subject
+from phase_operator.cli.common.subjects import Subject
+from phase_operator.cli.looking.explanations import of_reason, of_resource, reason_of, written
+from phase_operator.cli.looking.next_steps import names_in, next_steps
 from phase_operator.reconcile.restarts.report import EVENT_DELAYED
 from phase_operator.reconcile.workers import EVENT_CONTESTED
 from support.shown import HOSTILE, resource, target

@@ -7,12 +7,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from phase_operator.cli.failures import ExitCode, Failure, ending
-from phase_operator.cli.lazy import LazyGroup
+from phase_operator.cli.common.failures import ExitCode, Failure, ending
+from phase_operator.cli.common.lazy import LazyGroup
 
 WRITER = """
 import sys
-from phase_operator.cli.lazy import Lazy, LazyGroup
+from phase_operator.cli.common.lazy import Lazy, LazyGroup
 import click
 
 @click.command()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.drawing import Node, drawn
-from phase_operator.cli.family import family
-from phase_operator.cli.readers import Reader, policies_of, reader
+from phase_operator.cli.tracing.drawing import Node, drawn
+from phase_operator.cli.tracing.family import family
+from phase_operator.cli.tracing.readers import Reader, policies_of, reader
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, read_workload

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.following import Change, Collection, changes, merged
+from phase_operator.cli.looking.following import Change, Collection, changes, merged
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import PHASE_SECRETS, Resource, Trouble, UserError
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.cli.freshness import Freshness, Known, ages_in, batches
-from phase_operator.cli.leader import OperatorOptions, pod_of
+from phase_operator.cli.common.leader import OperatorOptions, pod_of
+from phase_operator.cli.looking.freshness import Freshness, Known, ages_in, batches
 from phase_operator.kube.user_cluster import LEASES, PodAnswer, Request, Resource, Trouble, UserError
 from phase_operator.telemetry.http import MOST_ASKED
 

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from phase_dev.cli_page import commands, examples, named
 from phase_operator.cli import cli, main
-from phase_operator.cli.completion import VARIABLE, Shell, answer, script
-from phase_operator.cli.failures import MEANINGS, ExitCode
+from phase_operator.cli.commands.completion_scripts import VARIABLE, Shell, answer, script
+from phase_operator.cli.common.failures import MEANINGS, ExitCode
 from phase_operator.settings import PREFIX, Settings
 
 ALL = [*named()]

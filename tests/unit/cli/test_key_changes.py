@@ -3,7 +3,7 @@
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.key_changes import KeyChanges, key_changes, key_state
+from phase_operator.cli.acting.key_changes import KeyChanges, key_changes, key_state
 from phase_operator.core.targets.fingerprint import MAX_KEYS, key_digests_of, recorded_digests
 from phase_operator.core.targets.merge import mark, merge_annotation, merge_manager, spelled
 from phase_operator.core.values import ObjectKey

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.key_changes import KeyState
-from phase_operator.cli.leaving import HEAD, leaver, losses, obstacles, releasing, retaining
-from phase_operator.cli.terminal import print_table
+from phase_operator.cli.acting.key_changes import KeyState
+from phase_operator.cli.common.terminal import print_table
+from phase_operator.cli.uninstalling.leavers import HEAD, leaver, losses, obstacles, releasing, retaining
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from unit.cli.things import HOSTILE, SHOP, resource, target_status

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.log_lines import Cursor, Told, told
-from phase_operator.cli.subjects import subjects_of
+from phase_operator.cli.common.subjects import subjects_of
+from phase_operator.cli.looking.log_lines import Cursor, Told, told
 from phase_operator.telemetry import logs
 from support.shown import HOSTILE, resource, target
 

@@ -1,13 +1,13 @@
-"""cli/manifests.py and cli/kustomize.py: files, folders and what kustomize builds -> documents with their lines."""
+"""Files, folders and what kustomize builds -> documents that know their lines: manifests.py and kustomize.py."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.kustomize import built
-from phase_operator.cli.manifests import ManifestError, UnreadableError, documents, read
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.kustomize import built
+from phase_operator.cli.common.manifests import ManifestError, UnreadableError, documents, read
 
 SHOP = b"apiVersion: v1\nkind: Secret\nmetadata:\n  name: shop\n"
 

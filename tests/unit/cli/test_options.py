@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from phase_operator.cli.options import (
+from phase_operator.cli.common.options import (
     ClusterOptions,
     cluster_options,
     combined,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.resources import parts
+from phase_operator.cli.common.resources import parts
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import OURS, PHASE_SECRETS, Resource, Trouble, UserError
 

@@ -7,8 +7,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.phase import TokenOptions, check_host, host_option, token_options
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.phase import TokenOptions, check_host, host_option, token_options
 from phase_operator.core.source.query import base_url
 from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.ports import Token

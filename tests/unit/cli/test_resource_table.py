@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.following import Change, Collection
-from phase_operator.cli.freshness import Known
-from phase_operator.cli.resource_table import Table
-from phase_operator.cli.rows import Row
+from phase_operator.cli.looking.following import Change, Collection
+from phase_operator.cli.looking.freshness import Known
+from phase_operator.cli.looking.resource_table import Table
+from phase_operator.cli.looking.rows import Row
 from phase_operator.kube.user_cluster import PHASE_SECRETS, PUSH_SECRETS
 from support.shown import NOW, resource
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import click
 import pytest
 
-from phase_operator.cli.resources import check_several, chosen, given, resource_of
+from phase_operator.cli.common.resources import check_several, chosen, given, resource_of
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import (
     CONFIG_MAPS,

@@ -3,10 +3,10 @@
 import pytest
 
 from phase_dev import documents
-from phase_operator.cli.cluster import of_cluster
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.needs import needs_of
-from phase_operator.cli.rights import roles_for
+from phase_operator.cli.common.cluster import of_cluster
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.needs import needs_of
+from phase_operator.cli.common.rights import roles_for
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.user_cluster import (
     DEPLOYMENTS,

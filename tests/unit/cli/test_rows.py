@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.rows import Layout, row_of, summary
-from phase_operator.cli.terminal import print_table
+from phase_operator.cli.common.terminal import print_table
+from phase_operator.cli.looking.rows import Layout, row_of, summary
 from support.shown import HOSTILE, NOW, resource, target
 
 PLAIN = Layout(namespaces=False, kinds=False, wide=False)

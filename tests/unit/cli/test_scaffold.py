@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from phase_operator.cli.scaffold import Choice, folders_of, manifest, object_name, scalar
+from phase_operator.cli.setting_up.scaffold import Choice, folders_of, manifest, object_name, scalar
 from phase_operator.reconcile.context import parse_spec
 
 CHOICE = Choice("shop", None, "Production", "/", recursive=False, has_config=False, target="shop")

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from phase_operator.cli.commands.suspend import Change, changed
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.kube.user_cluster import UserCluster
 from support.shown import resource
 

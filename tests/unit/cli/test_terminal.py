@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from phase_operator.cli.terminal import Tone, confirmed, cut, print_table, print_yaml, say, shown, toned
+from phase_operator.cli.common.terminal import Tone, confirmed, cut, print_table, print_yaml, say, shown, toned
 
 HOSTILE = "a\x1b[2J\x1b]0;gone\x07\nb\tc\u202ed"
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.failures import Failure
-from phase_operator.cli.token_secret import Place, change_of, standing, token_in, token_secret
+from phase_operator.cli.common.failures import Failure
+from phase_operator.cli.common.token_secret import Place, change_of, standing, token_in, token_secret
 from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.ports import Token
 from support.builders import TOKEN

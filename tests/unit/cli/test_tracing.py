@@ -6,8 +6,8 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.cli.origin import entry_of, origin
-from phase_operator.cli.tracing import Trace, trace
+from phase_operator.cli.tracing.lines import Trace, trace
+from phase_operator.cli.tracing.origin import entry_of, origin
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.targets.merge import mark, merge_annotation, merge_manager, spelled
 from phase_operator.core.values import ObjectKey

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.drawing import drawn
-from phase_operator.cli.family import family
+from phase_operator.cli.tracing.drawing import drawn
+from phase_operator.cli.tracing.family import family
 
 READY = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True", "reason": "Synced"}]}
 BECAUSE = {names.ANNOTATION_SUSPENDED_BECAUSE: "a migration\x1b[2J"}

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from phase_operator.cli.awaited import Ending, Verdict
-from phase_operator.cli.waiting import Awaited, Machine, all_of, verdicts
+from phase_operator.cli.acting.awaited import Ending, Verdict
+from phase_operator.cli.acting.waiting import Awaited, Machine, all_of, verdicts
 from phase_operator.kube.user_cluster import PHASE_SECRETS, Resource, UserCluster
 
 

@@ -1,4 +1,4 @@
-"""cli/yaml_lines.py: YAML as kubectl reads it, with lines and within bounds."""
+"""cli/common/yaml_lines.py: YAML as kubectl reads it, with lines and within bounds."""
 
 import json
 import tracemalloc
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from phase_operator.cli.yaml_lines import YamlError, as_text, read_all
+from phase_operator.cli.common.yaml_lines import YamlError, as_text, read_all
 
 
 def value(text: str) -> Any:

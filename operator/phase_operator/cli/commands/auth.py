@@ -9,12 +9,10 @@ from pathlib import Path
 import click
 
 from phase_operator.api import names
-from phase_operator.cli import auth as findings
-from phase_operator.cli.auth import Finding, Level
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.options import HELP, OBJECT_NAME, ClusterOptions, cluster_options, example, output_option
-from phase_operator.cli.phase import (
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.options import HELP, OBJECT_NAME, ClusterOptions, cluster_options, example, output_option
+from phase_operator.cli.common.phase import (
     PhaseReader,
     TokenOptions,
     asked_token,
@@ -24,8 +22,10 @@ from phase_operator.cli.phase import (
     phase,
     token_options,
 )
-from phase_operator.cli.terminal import Tone, print_table, say, toned
-from phase_operator.cli.token_secret import Place, change_of, read_token, standing, token_secret
+from phase_operator.cli.common.terminal import Tone, print_table, say, toned
+from phase_operator.cli.common.token_secret import Place, change_of, read_token, standing, token_secret
+from phase_operator.cli.setting_up import token_findings as findings
+from phase_operator.cli.setting_up.token_findings import Finding, Level
 from phase_operator.core.access.hosts import leads_to, parse_hosts
 from phase_operator.core.access.tenancy import check_annotation
 from phase_operator.core.errors import ExpectedError

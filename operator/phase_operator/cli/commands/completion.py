@@ -2,8 +2,8 @@
 
 import click
 
-from phase_operator.cli.completion import Shell, script
-from phase_operator.cli.options import HELP, example
+from phase_operator.cli.commands.completion_scripts import Shell, script
+from phase_operator.cli.common.options import HELP, example
 
 
 @click.command(

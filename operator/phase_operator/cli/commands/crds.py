@@ -7,7 +7,7 @@ fits the operator that printed it.
 import click
 
 from phase_operator.api import crd
-from phase_operator.cli.options import HELP, example
+from phase_operator.cli.common.options import HELP, example
 
 
 @click.command(context_settings=HELP, epilog=example("kubectl phase crds | kubectl apply --server-side -f -"))

@@ -14,15 +14,11 @@ from typing import Any
 import click
 
 from phase_operator.api import names
-from phase_operator.cli.cluster import connected, namespace_of, of_cluster
-from phase_operator.cli.desired import field_of
-from phase_operator.cli.diffing.means import Body, Means
-from phase_operator.cli.diffing.pushes import compared_entries
-from phase_operator.cli.diffing.report import Report, document, lines
-from phase_operator.cli.diffing.targets import compared_targets
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.manifests import STDIN, Document, ManifestError, read
-from phase_operator.cli.options import (
+from phase_operator.cli.common.cluster import connected, namespace_of, of_cluster
+from phase_operator.cli.common.desired import field_of
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.manifests import STDIN, Document, ManifestError, read
+from phase_operator.cli.common.options import (
     HELP,
     ClusterOptions,
     cluster_options,
@@ -31,11 +27,15 @@ from phase_operator.cli.options import (
     output_option,
     show_values_option,
 )
-from phase_operator.cli.phase import TokenOptions, host_option, now, phase, token_options
+from phase_operator.cli.common.phase import TokenOptions, host_option, now, phase, token_options
+from phase_operator.cli.common.resources import given as resource_of
+from phase_operator.cli.common.terminal import shown, toned
+from phase_operator.cli.diffing.means import Body, Means
+from phase_operator.cli.diffing.pushes import compared_entries
+from phase_operator.cli.diffing.report import Report, document, lines
+from phase_operator.cli.diffing.targets import compared_targets
 from phase_operator.cli.rendering.entries import EntriesFormat
 from phase_operator.cli.rendering.entry_file import entries_of
-from phase_operator.cli.resources import given as resource_of
-from phase_operator.cli.terminal import shown, toned
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.user_cluster import OURS, Resource, UserCluster

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import click
 
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode
+from phase_operator.cli.common.options import HELP, NAMESPACE, ClusterOptions, cluster_options, example, output_option
+from phase_operator.cli.common.phase import TokenOptions, now, of_phase, phase, token_options
+from phase_operator.cli.common.terminal import say
 from phase_operator.cli.doctor.asking import ask_phase
 from phase_operator.cli.doctor.bundle import write_bundle
 from phase_operator.cli.doctor.diagnosis import diagnose, diagnose_before, missing_rights, worst
@@ -16,10 +20,6 @@ from phase_operator.cli.doctor.findings import Finding, Verdict
 from phase_operator.cli.doctor.gathering import Place, gather, gather_before
 from phase_operator.cli.doctor.of_phase import Seen
 from phase_operator.cli.doctor.report import print_findings
-from phase_operator.cli.failures import ExitCode
-from phase_operator.cli.options import HELP, NAMESPACE, ClusterOptions, cluster_options, example, output_option
-from phase_operator.cli.phase import TokenOptions, now, of_phase, phase, token_options
-from phase_operator.cli.terminal import say
 from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.query import base_url, origin

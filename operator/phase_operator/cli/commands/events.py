@@ -4,14 +4,14 @@ from contextlib import aclosing
 
 import click
 
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.event_rows import HEAD, MOST, EventFilter, EventRow, Newest, with_tone
-from phase_operator.cli.following import Collection, changes, merged
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example
-from phase_operator.cli.resources import Given, given
-from phase_operator.cli.rows import padded, widths_of
-from phase_operator.cli.subjects import subjects_of
-from phase_operator.cli.terminal import print_table, say
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example
+from phase_operator.cli.common.resources import Given, given
+from phase_operator.cli.common.subjects import subjects_of
+from phase_operator.cli.common.terminal import print_table, say
+from phase_operator.cli.looking.event_rows import HEAD, MOST, EventFilter, EventRow, Newest, with_tone
+from phase_operator.cli.looking.following import Collection, changes, merged
+from phase_operator.cli.looking.rows import padded, widths_of
 from phase_operator.kube.user_cluster import EVENTS, Trouble, UserCluster, UserError
 
 

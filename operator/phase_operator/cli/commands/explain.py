@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from phase_operator.cli.explanations import of_reason, of_resource, reason_of, reasons, written
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example
+from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example
+from phase_operator.cli.looking.explanations import of_reason, of_resource, reason_of, reasons, written
 from phase_operator.core.text import clean, hint
 
 
@@ -33,8 +33,8 @@ def explain(what: str, at: ClusterOptions) -> None:
 
 def _read(at: ClusterOptions, what: str) -> Mapping[str, Any]:
     # Imported here: a reason is explained without a cluster, and should not wait for the Kubernetes client.
-    from phase_operator.cli.cluster import connected, namespace_of, waited_for
-    from phase_operator.cli.resources import given
+    from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+    from phase_operator.cli.common.resources import given
 
     which = given(what)
 

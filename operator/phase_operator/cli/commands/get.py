@@ -7,16 +7,23 @@ from typing import Any
 import click
 
 from phase_operator.api.reasons import Reason
-from phase_operator.cli.bodies import Bodies
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import ExitCode
-from phase_operator.cli.freshness import Freshness
-from phase_operator.cli.leader import OperatorOptions, operator_options
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option, selector_option
-from phase_operator.cli.resource_table import Look, Table
-from phase_operator.cli.resources import Given, given
-from phase_operator.cli.rows import Row, row_of, summary
-from phase_operator.cli.terminal import say
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode
+from phase_operator.cli.common.leader import OperatorOptions, operator_options
+from phase_operator.cli.common.options import (
+    HELP,
+    ClusterOptions,
+    cluster_options,
+    example,
+    output_option,
+    selector_option,
+)
+from phase_operator.cli.common.resources import Given, given
+from phase_operator.cli.common.terminal import say
+from phase_operator.cli.looking.bodies import Bodies
+from phase_operator.cli.looking.freshness import Freshness
+from phase_operator.cli.looking.resource_table import Look, Table
+from phase_operator.cli.looking.rows import Row, row_of, summary
 from phase_operator.core.text import clean, hint
 
 _TABLES = ("table", "wide")

@@ -10,11 +10,19 @@ import click
 
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.cli.failures import ExitCode, Failure, ended_by_ctrl_c
-from phase_operator.cli.options import HELP, NAMESPACE, OBJECT_NAME, example
-from phase_operator.cli.phase import PhaseReader, TokenOptions, asked_token, host_option, of_phase, phase, token_options
-from phase_operator.cli.scaffold import Choice, folders_of, manifest, object_name
-from phase_operator.cli.terminal import say, shown
+from phase_operator.cli.common.failures import ExitCode, Failure, ended_by_ctrl_c
+from phase_operator.cli.common.options import HELP, NAMESPACE, OBJECT_NAME, example
+from phase_operator.cli.common.phase import (
+    PhaseReader,
+    TokenOptions,
+    asked_token,
+    host_option,
+    of_phase,
+    phase,
+    token_options,
+)
+from phase_operator.cli.common.terminal import say, shown
+from phase_operator.cli.setting_up.scaffold import Choice, folders_of, manifest, object_name
 from phase_operator.core.source.apps import App
 from phase_operator.core.source.query import base_url
 from phase_operator.core.text import clean_listing

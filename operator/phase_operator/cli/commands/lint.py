@@ -6,13 +6,13 @@ from importlib.util import find_spec
 import click
 
 from phase_operator.api import names
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.manifests import Document, ManifestError, Source, UnreadableError, documents, sources
+from phase_operator.cli.common.options import HELP, NAMESPACE, example, files_option, output_option
+from phase_operator.cli.common.terminal import say
 from phase_operator.cli.linting.findings import Finding, is_any_error
 from phase_operator.cli.linting.report import Placed, as_github, as_json, as_text, summary
 from phase_operator.cli.linting.resource import findings, is_ours
-from phase_operator.cli.manifests import Document, ManifestError, Source, UnreadableError, documents, sources
-from phase_operator.cli.options import HELP, NAMESPACE, example, files_option, output_option
-from phase_operator.cli.terminal import say
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import click
 
-from phase_operator.cli.ages import duration
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import Failure
-from phase_operator.cli.leader import NoLeaderError, OperatorOptions, leader, operator_options
-from phase_operator.cli.log_lines import Cursor, told
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example
-from phase_operator.cli.resources import Given, given
-from phase_operator.cli.rights import roles_for
-from phase_operator.cli.subjects import subjects_of
-from phase_operator.cli.terminal import say
+from phase_operator.cli.common.ages import duration
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import Failure
+from phase_operator.cli.common.leader import NoLeaderError, OperatorOptions, leader, operator_options
+from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example
+from phase_operator.cli.common.resources import Given, given
+from phase_operator.cli.common.rights import roles_for
+from phase_operator.cli.common.subjects import subjects_of
+from phase_operator.cli.common.terminal import say
+from phase_operator.cli.looking.log_lines import Cursor, told
 from phase_operator.kube.user_cluster import LEASES, PODS, Request, Trouble, UserCluster, UserError
 
 # Before the log is opened again, of the same leader or of the next one.

@@ -1,7 +1,7 @@
 """`kubectl phase migrate`: move over from another operator."""
 
-from phase_operator.cli.lazy import Lazy, LazyGroup
-from phase_operator.cli.options import HELP
+from phase_operator.cli.common.lazy import Lazy, LazyGroup
+from phase_operator.cli.common.options import HELP
 
 _COMMANDS = "phase_operator.cli.commands"
 

@@ -6,16 +6,23 @@ from dataclasses import dataclass
 
 import click
 
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.options import (
+    HELP,
+    ClusterOptions,
+    cluster_options,
+    example,
+    output_option,
+    selector_option,
+)
+from phase_operator.cli.common.terminal import Tone, confirmed, print_table, say, toned
 from phase_operator.cli.migrating.adoption import Force, Step, Verdict, secrets_of, steps
 from phase_operator.cli.migrating.candidates import candidates
 from phase_operator.cli.migrating.converters import Other
 from phase_operator.cli.migrating.official import Version
+from phase_operator.cli.migrating.reading import metadata_of
 from phase_operator.cli.migrating.running import running
-from phase_operator.cli.moving import metadata_of
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option, selector_option
-from phase_operator.cli.terminal import Tone, confirmed, print_table, say, toned
 from phase_operator.core.object_names import is_namespace, is_object_name
 from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import ObjectKey

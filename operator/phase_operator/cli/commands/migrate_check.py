@@ -9,20 +9,10 @@ from typing import Any
 
 import click
 
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.judging import Judged, Rules, Tokens, by_entries, by_phase
-from phase_operator.cli.manifests import STDIN, ManifestError, sources
-from phase_operator.cli.migrating.candidates import Candidate, candidates, is_phase_secret
-from phase_operator.cli.migrating.converters import KINDS, Other, convert
-from phase_operator.cli.migrating.draft import Named
-from phase_operator.cli.migrating.findings import Finding, Report, Severity, rows, summary, unjudged, worst_first
-from phase_operator.cli.migrating.official import Version
-from phase_operator.cli.migrating.secrets_check import of_secret
-from phase_operator.cli.migrating.spec_check import contested, of_all, of_spec
-from phase_operator.cli.migrating.spec_check import unjudged as left_by_spec
-from phase_operator.cli.moving import bodies, metadata_of, of_kinds
-from phase_operator.cli.options import (
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.manifests import STDIN, ManifestError, sources
+from phase_operator.cli.common.options import (
     HELP,
     ClusterOptions,
     cluster_options,
@@ -31,9 +21,19 @@ from phase_operator.cli.options import (
     output_option,
     selector_option,
 )
-from phase_operator.cli.phase import TokenOptions, host_option, phase, token_options
+from phase_operator.cli.common.phase import TokenOptions, host_option, phase, token_options
+from phase_operator.cli.common.terminal import Tone, print_table, say, toned
+from phase_operator.cli.migrating.candidates import Candidate, candidates, is_phase_secret
+from phase_operator.cli.migrating.converters import KINDS, Other, convert
+from phase_operator.cli.migrating.draft import Named
+from phase_operator.cli.migrating.findings import Finding, Report, Severity, rows, summary, unjudged, worst_first
+from phase_operator.cli.migrating.judging import Judged, Rules, Tokens, by_entries, by_phase
+from phase_operator.cli.migrating.official import Version
+from phase_operator.cli.migrating.reading import bodies, metadata_of, of_kinds
+from phase_operator.cli.migrating.secrets_check import of_secret
+from phase_operator.cli.migrating.spec_check import contested, of_all, of_spec
+from phase_operator.cli.migrating.spec_check import unjudged as left_by_spec
 from phase_operator.cli.rendering.entries import EntriesFormat, entries, format_of
-from phase_operator.cli.terminal import Tone, print_table, say, toned
 from phase_operator.core.access.grants import parse_grant
 from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.access.tenancy import Tenancy

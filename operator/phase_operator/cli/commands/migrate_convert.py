@@ -6,15 +6,22 @@ from typing import Any
 
 import click
 
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.options import (
+    HELP,
+    ClusterOptions,
+    cluster_options,
+    example,
+    files_option,
+    output_option,
+)
+from phase_operator.cli.common.terminal import say
 from phase_operator.cli.migrating.converters import KINDS, Conversions, Other
 from phase_operator.cli.migrating.converters import convert as converted
 from phase_operator.cli.migrating.draft import Named
 from phase_operator.cli.migrating.official import Version
-from phase_operator.cli.moving import bodies, of_kinds
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, files_option, output_option
-from phase_operator.cli.terminal import say
+from phase_operator.cli.migrating.reading import bodies, of_kinds
 
 
 @click.command(

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from phase_operator.cli.cluster import waited_for
-from phase_operator.cli.desired import Subject
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.kustomize import built
-from phase_operator.cli.manifests import STDIN, Document, ManifestError, documents, read
-from phase_operator.cli.options import (
+from phase_operator.cli.common.cluster import waited_for
+from phase_operator.cli.common.desired import Subject
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.kustomize import built
+from phase_operator.cli.common.manifests import STDIN, Document, ManifestError, documents, read
+from phase_operator.cli.common.options import (
     HELP,
     ClusterOptions,
     cluster_options,
@@ -21,7 +21,8 @@ from phase_operator.cli.options import (
     output_option,
     show_values_option,
 )
-from phase_operator.cli.phase import TokenOptions, host_option, token_options
+from phase_operator.cli.common.phase import TokenOptions, host_option, token_options
+from phase_operator.cli.common.terminal import print_yaml, say
 from phase_operator.cli.rendering.entries import EntriesFormat
 from phase_operator.cli.rendering.entry_file import entries_of
 from phase_operator.cli.rendering.from_phase import PhaseSource, answers
@@ -29,7 +30,6 @@ from phase_operator.cli.rendering.objects import masked
 from phase_operator.cli.rendering.output import as_env, as_list, write_folder
 from phase_operator.cli.rendering.subjects import subjects
 from phase_operator.cli.rendering.targets import Made, rendered, selected, without_objects
-from phase_operator.cli.terminal import print_yaml, say
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.values import Snapshot
 

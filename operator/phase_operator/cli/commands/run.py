@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from phase_operator.cli.options import HELP, example
-from phase_operator.cli.setting_options import setting_option
+from phase_operator.cli.commands.setting_options import setting_option
+from phase_operator.cli.common.options import HELP, example
 from phase_operator.settings import Settings, SettingsError, load
 
 _BAD_SETTINGS = 2

@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 from phase_operator.api import names
-from phase_operator.cli.appliers import undoing
-from phase_operator.cli.awaited import Ending, Judge, suspended, synced
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, timeout_option
-from phase_operator.cli.resources import check_several, chosen, resource_of, several_options
-from phase_operator.cli.standing import is_suspended, lease_end, sync_answered
-from phase_operator.cli.terminal import Tone, say, shown, toned
-from phase_operator.cli.waiting import Awaited, Machine, all_of, verdicts
+from phase_operator.cli.acting.awaited import Ending, Judge, suspended, synced
+from phase_operator.cli.acting.waiting import Awaited, Machine, all_of, verdicts
+from phase_operator.cli.common.appliers import undoing
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, timeout_option
+from phase_operator.cli.common.resources import check_several, chosen, resource_of, several_options
+from phase_operator.cli.common.standing import is_suspended, lease_end, sync_answered
+from phase_operator.cli.common.terminal import Tone, say, shown, toned
 from phase_operator.core.json_access import mapping, text, texts
 from phase_operator.kube.user_cluster import UserCluster
 

@@ -4,13 +4,13 @@ import json
 
 import click
 
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.failures import ExitCode
-from phase_operator.cli.objects import RESOURCES, metadata_of, writers_of
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option
-from phase_operator.cli.origin import origin
-from phase_operator.cli.resources import given
-from phase_operator.cli.tracing import Trace, trace
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import ExitCode
+from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, output_option
+from phase_operator.cli.common.resources import given
+from phase_operator.cli.tracing.lines import Trace, trace
+from phase_operator.cli.tracing.objects import RESOURCES, metadata_of, writers_of
+from phase_operator.cli.tracing.origin import origin
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from phase_operator.cli.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.drawing import Node, drawn
-from phase_operator.cli.failures import Failure
-from phase_operator.cli.family import family
-from phase_operator.cli.objects import RESOURCES, metadata_of, writers_of
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, output_option
-from phase_operator.cli.origin import origin
-from phase_operator.cli.readers import Reader, policies_of, reader
-from phase_operator.cli.resources import given
-from phase_operator.cli.terminal import say
+from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.failures import Failure
+from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, output_option
+from phase_operator.cli.common.resources import given
+from phase_operator.cli.common.terminal import say
+from phase_operator.cli.tracing.drawing import Node, drawn
+from phase_operator.cli.tracing.family import family
+from phase_operator.cli.tracing.objects import RESOURCES, metadata_of, writers_of
+from phase_operator.cli.tracing.origin import origin
+from phase_operator.cli.tracing.readers import Reader, policies_of, reader
 from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.workload import APIS, Workload, read_workload

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import click
 
-from phase_operator.cli.cluster import connected, waited_for
-from phase_operator.cli.departure import Departure
-from phase_operator.cli.failures import Failure
-from phase_operator.cli.installation import Installation, installation, remove
-from phase_operator.cli.key_changes import KeyState
-from phase_operator.cli.leaving import HEAD, Leaver, obstacles
-from phase_operator.cli.options import HELP, ClusterOptions, cluster_options, example, timeout_option
-from phase_operator.cli.terminal import Tone, confirmed, print_table, say, toned
+from phase_operator.cli.acting.key_changes import KeyState
+from phase_operator.cli.common.cluster import connected, waited_for
+from phase_operator.cli.common.failures import Failure
+from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, timeout_option
+from phase_operator.cli.common.terminal import Tone, confirmed, print_table, say, toned
+from phase_operator.cli.uninstalling.departure import Departure
+from phase_operator.cli.uninstalling.installation import Installation, installation, remove
+from phase_operator.cli.uninstalling.leavers import HEAD, Leaver, obstacles
 from phase_operator.core.refs import TargetRef
 from phase_operator.kube.user_cluster import CRDS, Request
 

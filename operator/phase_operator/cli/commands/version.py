@@ -3,7 +3,7 @@
 import click
 
 from phase_operator import __version__
-from phase_operator.cli.options import HELP, example
+from phase_operator.cli.common.options import HELP, example
 
 
 @click.command(context_settings=HELP, epilog=example("kubectl phase version"))

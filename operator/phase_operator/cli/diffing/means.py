@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from phase_operator.cli.phase import PhaseReader, check_host
-from phase_operator.cli.token_secret import token_for
+from phase_operator.cli.common.phase import PhaseReader, check_host
+from phase_operator.cli.common.token_secret import token_for
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.query import Ask
 from phase_operator.core.values import Entry, SecretValue

@@ -5,10 +5,10 @@ Rule: only reads, with the person's own rights.
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
+from phase_operator.cli.common.phase import of_phase
 from phase_operator.cli.diffing.entries import entry_changes, labels_of, refused, source_of, wanted_of
 from phase_operator.cli.diffing.means import SUSPENDED, Body, Means
 from phase_operator.cli.diffing.report import Report
-from phase_operator.cli.phase import of_phase
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.push.ledger import Ledger, PushPlace

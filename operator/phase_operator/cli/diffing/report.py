@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from phase_operator.cli.common.terminal import MASK, Tone, cut, shown
 from phase_operator.cli.diffing.changes import Change, Sign, TargetDiff, Verdict
 from phase_operator.cli.diffing.entries import EntryChange
 from phase_operator.cli.diffing.restarts import ComingRestart
-from phase_operator.cli.terminal import MASK, Tone, cut, shown
 from phase_operator.core.text import listing
 
 _TONES = {Sign.ADDED: Tone.GOOD, Sign.REMOVED: Tone.BAD, Sign.CHANGED: Tone.NOTE}

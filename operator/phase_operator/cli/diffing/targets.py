@@ -5,12 +5,12 @@ Rule: only reads, with the person's own rights. What may not be looked up is tol
 
 from collections.abc import AsyncIterator, Sequence
 
-from phase_operator.cli.desired import Subject, made, subject
+from phase_operator.cli.common.desired import Subject, made, subject
+from phase_operator.cli.common.phase import of_phase
 from phase_operator.cli.diffing.changes import TargetDiff, claimants, emptied_diff, left_diff, not_made, target_diff
 from phase_operator.cli.diffing.means import SUSPENDED, Body, Means
 from phase_operator.cli.diffing.report import Report
 from phase_operator.cli.diffing.restarts import ComingRestart, Followed, coming_restart, followed
-from phase_operator.cli.phase import of_phase
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from phase_operator.cli.common.phase import PhaseReader
 from phase_operator.cli.doctor.of_phase import MOST_APPS, AppSeen, Seen
-from phase_operator.cli.phase import PhaseReader
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.apps import App
 from phase_operator.core.source.keyring import Identity

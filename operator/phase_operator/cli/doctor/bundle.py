@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.common.failures import ExitCode, Failure
 
 _OWNERS = 0o600
 _FOLDER = "phase-support"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import CATALOGUE, Reason
-from phase_operator.cli import auth
 from phase_operator.cli.doctor.findings import Finding, Verdict, counted, shown
+from phase_operator.cli.setting_up import token_findings as auth
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.apps import TO_READ_ENCRYPTED
 from phase_operator.core.source.keyring import Identity

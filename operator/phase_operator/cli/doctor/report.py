@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from phase_operator.cli.common.rights import roles_for
+from phase_operator.cli.common.terminal import Tone, is_for_people, toned
 from phase_operator.cli.doctor.findings import Finding, Verdict, counted
-from phase_operator.cli.rights import roles_for
-from phase_operator.cli.terminal import Tone, is_for_people, toned
 from phase_operator.kube.user_cluster import Request
 
 _MARKS = {Verdict.OK: "✓", Verdict.NOTE: "!", Verdict.BAD: "✗", Verdict.UNKNOWN: "?"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator import __version__
+from phase_operator.cli.common.leader import pod_of as holder_of
 from phase_operator.cli.doctor.deployed import Operator, tag_of
 from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
 from phase_operator.cli.doctor.others import Lease
-from phase_operator.cli.leader import pod_of as holder_of
 from phase_operator.core.json_access import at, mapping, mappings, number, text
 from phase_operator.core.text import clean
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from phase_operator.cli.common.yaml_lines import FieldPath
 from phase_operator.cli.linting.findings import Finding
 from phase_operator.cli.linting.structure import Schema, part
-from phase_operator.cli.yaml_lines import FieldPath
 
 RULES = "x-kubernetes-validations"
 

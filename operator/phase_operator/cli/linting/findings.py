@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from phase_operator.cli.yaml_lines import FieldPath
+from phase_operator.cli.common.yaml_lines import FieldPath
 from phase_operator.core.text import clean
 
 _PLAIN = re.compile(r"[-_A-Za-z0-9]{1,253}")

@@ -11,12 +11,12 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.api.crd import document as crd_document
+from phase_operator.cli.common.manifests import Document
 from phase_operator.cli.linting.cel import broken_rules
 from phase_operator.cli.linting.findings import Finding, is_any_error
 from phase_operator.cli.linting.metadata import metadata_faults
 from phase_operator.cli.linting.spec_checks import spec_findings
 from phase_operator.cli.linting.structure import Schema, faults, pruned, unknown_fields
-from phase_operator.cli.manifests import Document
 from phase_operator.core.json_access import mapping, text
 
 _KINDS = {definition.kind: definition for definition in DEFINITIONS}

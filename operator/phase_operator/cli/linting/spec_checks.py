@@ -11,9 +11,9 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseDynamicSecretSpec, PhasePushSecretSpec, PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, TargetFields
-from phase_operator.cli.desired import field_of
+from phase_operator.cli.common.desired import field_of
+from phase_operator.cli.common.yaml_lines import FieldPath
 from phase_operator.cli.linting.findings import Finding, Level
-from phase_operator.cli.yaml_lines import FieldPath
 from phase_operator.core.access.grants import Use
 from phase_operator.core.access.tenancy import Tenancy, check_targets, host_refusal, push_refusal
 from phase_operator.core.content.template import compile_template

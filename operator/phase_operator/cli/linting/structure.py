@@ -7,8 +7,8 @@ are here that our CRDs have; a test compares.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from phase_operator.cli.common.yaml_lines import FieldPath
 from phase_operator.cli.linting.findings import Finding
-from phase_operator.cli.yaml_lines import FieldPath
 
 Schema = Mapping[str, Any]
 LIST_TYPE = "x-kubernetes-list-type"

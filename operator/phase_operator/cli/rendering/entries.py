@@ -12,8 +12,8 @@ from pathlib import PurePath
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import EntryType
-from phase_operator.cli.manifests import ManifestError, bounded
-from phase_operator.cli.yaml_lines import YamlError, as_text, read_all
+from phase_operator.cli.common.manifests import ManifestError, bounded
+from phase_operator.cli.common.yaml_lines import YamlError, as_text, read_all
 from phase_operator.core.source.folders import normal_path
 from phase_operator.core.text import clean
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue

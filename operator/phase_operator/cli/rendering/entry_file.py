@@ -2,8 +2,8 @@
 
 import click
 
-from phase_operator.cli.failures import ExitCode, Failure
-from phase_operator.cli.manifests import ManifestError, sources
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.manifests import ManifestError, sources
 from phase_operator.cli.rendering.entries import EntriesFormat, entries, format_of
 from phase_operator.core.values import Entry
 

@@ -5,11 +5,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from phase_operator.cli.cluster import connected
-from phase_operator.cli.desired import Subject
-from phase_operator.cli.options import ClusterOptions
-from phase_operator.cli.phase import check_host, of_phase, phase
-from phase_operator.cli.token_secret import read_token
+from phase_operator.cli.common.cluster import connected
+from phase_operator.cli.common.desired import Subject
+from phase_operator.cli.common.options import ClusterOptions
+from phase_operator.cli.common.phase import check_host, of_phase, phase
+from phase_operator.cli.common.token_secret import read_token
 from phase_operator.core.values import ObjectKey, SecretValue, Snapshot
 from phase_operator.reconcile.ports import Token
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.cli.terminal import MASK
+from phase_operator.cli.common.terminal import MASK
 from phase_operator.core.json_access import without
 from phase_operator.core.targets.desired import Desired
 

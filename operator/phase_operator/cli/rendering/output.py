@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import Format
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.terminal import MASK
 from phase_operator.cli.rendering.objects import data_of
-from phase_operator.cli.terminal import MASK
 from phase_operator.core.content.formats import file_of
 from phase_operator.core.errors import ExpectedError
 

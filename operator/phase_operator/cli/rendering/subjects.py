@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from phase_operator.api import names
-from phase_operator.cli import desired
-from phase_operator.cli.desired import Subject
+from phase_operator.cli.common import desired
+from phase_operator.cli.common.desired import Subject
+from phase_operator.cli.common.manifests import Document
 from phase_operator.cli.linting.findings import Level
 from phase_operator.cli.linting.resource import findings, is_ours, schema_of
 from phase_operator.cli.linting.structure import pruned
-from phase_operator.cli.manifests import Document
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
 

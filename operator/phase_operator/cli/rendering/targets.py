@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api.reasons import Reason
-from phase_operator.cli import desired
-from phase_operator.cli.desired import Subject
-from phase_operator.cli.failures import ExitCode, Failure
+from phase_operator.cli.common import desired
+from phase_operator.cli.common.desired import Subject
+from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.rendering.objects import known
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.outcome import LeftOut

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.doctor.bundle import write_bundle
-from phase_operator.cli.failures import ExitCode, Failure
 
 NOW = 1_800_000_000.0
 

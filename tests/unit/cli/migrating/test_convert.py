@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.cli.manifests import read
+from phase_operator.cli.common.manifests import read
 from phase_operator.cli.migrating.converters import Other, convert
 from phase_operator.cli.migrating.draft import Converted, Named
 

@@ -1,0 +1,1 @@
+"""What `sync`, `suspend` and `resume` wait for, and which keys changed."""

@@ -1,0 +1,1 @@
+"""What `get`, `explain`, `events` and `logs` show of resources."""

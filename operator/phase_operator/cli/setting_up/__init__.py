@@ -1,0 +1,1 @@
+"""The first token and the first resource: `auth` and `init`."""

@@ -1,0 +1,45 @@
+"""Secrets and ConfigMaps of the cluster as commands see them: their metadata, and the resources that write them.
+
+Rule: what an object holds is not read.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.cli.tracing.origin import Origin
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, Trouble, UserCluster, UserError
+
+RESOURCES = {Kind.SECRET: SECRETS, Kind.CONFIG_MAP: CONFIG_MAPS}
+
+
+async def metadata_of(cluster: UserCluster, target: TargetRef) -> Mapping[str, Any]:
+    """Return the metadata of an object; raise UserError, also if it does not exist."""
+    kind = RESOURCES[target.kind]
+    found = await cluster.metadata(kind, target.key.namespace, target.key.name)
+    if found is None:
+        raise UserError(
+            Trouble.NOT_FOUND, f'there is no {target.kind} "{target.key.name}" in namespace {target.key.namespace}'
+        )
+    return found
+
+
+async def writers_of(cluster: UserCluster, origin: Origin) -> Sequence[tuple[ObjectKey, Mapping[str, Any] | None]]:
+    """Return the resources that write an object, each as it is now; None for one that is gone. Raise UserError."""
+    found: list[tuple[ObjectKey, Mapping[str, Any] | None]] = []
+    for each in origin.writers[:_MOST]:
+        kind = kind_of(each.key)
+        read = None if kind is None else await cluster.find(kind, each.key.namespace, each.key.name)
+        found.append((each.key, read))
+    return found
+
+
+# Anybody can put thousands of shares on an object.
+_MOST = 20
+
+
+def kind_of(key: ObjectKey) -> Resource | None:
+    """Return the kind that a mark names; None if it is none of ours."""
+    return next((each for each in OURS if each.kind == (key.kind or names.KIND_PHASE_SECRET)), None)

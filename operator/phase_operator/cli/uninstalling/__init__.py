@@ -1,0 +1,1 @@
+"""How resources and the operator leave a cluster, so that every target stays."""
