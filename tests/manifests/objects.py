@@ -43,8 +43,8 @@ def in_pages(kind: str) -> Iterator[tuple[str, Object]]:
     """Yield the resources of a kind that our pages show, each with its page and its place on it."""
     for page in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")]):
         blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE)
-        found = [each for block in blocks for each in load(textwrap.dedent(block))]
         # Pages also show the files of other tools, which may be lists.
+        found: list[Any] = [each for block in blocks for each in load(textwrap.dedent(block))]
         shown = [each for each in found if isinstance(each, dict) and each.get("kind") == kind]
         yield from ((f"{page.relative_to(ROOT)}, {place}", each) for place, each in enumerate(shown, 1))
 

@@ -289,19 +289,29 @@ class _Program:
         return any(all(word in line for word in words) for line in list(self.lines))
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
+        """Press Ctrl-C; a program that does not end by it is killed."""
         self.process.send_signal(signal.SIGINT)
-        self.code = self.process.wait(10)
-        self._reader.join()
+        try:
+            self.code = self.process.wait(10)
+        finally:
+            self.process.kill()
+            self._reader.join()
 
 
 @contextmanager
 def _running(world: World, *arguments: str) -> Iterator[_Program]:
     environment = os.environ | {"KUBECONFIG": str(world.plane.kubeconfig), "PYTHONPATH": str(REPOSITORY / "operator")}
     command = [sys.executable, "-m", "phase_operator", *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=Path("/")
-    ) as process:
+    # Tests that a shell runs in the background, as in `make test &`, are started to ignore Ctrl-C, and so is what they
+    # start: a command that a person runs is not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=Path("/")
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         program = _Program(process)
         world.canary.watch(lambda: "".join(program.lines))
         try:
