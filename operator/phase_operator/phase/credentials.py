@@ -25,6 +25,7 @@ _FIELDS = ("the kind", "the version", "the token", "the public key", "the key sh
 _DIGITS = 64
 # Tokens of this kind belong to one app, and Phase calls their app encrypted whatever it is.
 _OF_APP = "Service"
+SERVICE_ACCOUNT = "ServiceAccount"
 
 
 def parse(token: SecretValue, key: bytes) -> Credential:

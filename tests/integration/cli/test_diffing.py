@@ -34,12 +34,6 @@ _TOKEN = names.DEFAULT_TOKEN_SECRET
 
 
 @pytest.fixture(scope="module")
-def phase() -> Iterator[EmbeddedPhase]:
-    with EmbeddedPhase() as phase:
-        yield phase
-
-
-@pytest.fixture(scope="module")
 def operator(
     installed: ControlPlane, phase: EmbeddedPhase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:

@@ -21,19 +21,12 @@ from phase_operator.cli import cli
 from support.api import api_of
 from support.canary import Canary
 from support.cluster_fixture import new_namespace
+from support.kubelet import own_address
 from support.operator_process import REPOSITORY, OperatorProcess, eventually, running_operator
 from support.roles import roles_in
 from support.world import World, phase_secret, secret
 
 HOME = "phase-doctor"
-
-
-def outer_address() -> str:
-    """Return an address of this machine that is not loopback: the API server asks pods nowhere else."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        # Nothing is sent: it only asks which address would be used.
-        sock.connect(("192.0.2.1", 9))
-        return str(sock.getsockname()[0])
 
 
 @dataclass(frozen=True)
@@ -83,7 +76,8 @@ def make_ready(plane: ControlPlane, pod: dict[str, Any]) -> None:
     conditions = [
         {"type": kind, "status": "True"} for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
     ]
-    address = outer_address()
+    address = own_address()
+    assert address is not None, "the API server asks no pod on loopback, and this machine has no other address"
     status = {
         "phase": "Running",
         "podIP": address,

@@ -32,12 +32,6 @@ _MISSING = "no-such-token"
 
 
 @pytest.fixture(scope="module")
-def phase() -> Iterator[EmbeddedPhase]:
-    with EmbeddedPhase() as phase:
-        yield phase
-
-
-@pytest.fixture(scope="module")
 def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     folder = tmp_path_factory.mktemp("operator")
     with running_operator(installed, folder, "--host", "", elects=True, patience=40) as operator:

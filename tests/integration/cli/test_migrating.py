@@ -27,12 +27,6 @@ _NEVER = 3600
 
 
 @pytest.fixture(scope="module")
-def phase() -> Iterator[EmbeddedPhase]:
-    with EmbeddedPhase() as phase:
-        yield phase
-
-
-@pytest.fixture(scope="module")
 def operator(
     installed: ControlPlane, phase: EmbeddedPhase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:

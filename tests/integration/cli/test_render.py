@@ -1,6 +1,5 @@
 """`render` asks an embedded Phase, with a token of a file or of the cluster, and needs nothing else of a cluster."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from support.canary import Canary
 from support.cli_files import resource, written
 from support.person import Person, administrator, person
 from support.world import World, secret
-
-
-@pytest.fixture(scope="module")
-def phase() -> Iterator[EmbeddedPhase]:
-    with EmbeddedPhase() as phase:
-        yield phase
 
 
 @pytest.fixture

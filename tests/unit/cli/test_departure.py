@@ -6,29 +6,13 @@ from typing import Any, cast
 import pytest
 
 from phase_operator.api import names
-from phase_operator.cli.acting.waiting import Machine
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.uninstalling.departure import Departure
 from phase_operator.cli.uninstalling.leavers import Leaver, leaver
 from phase_operator.kube.user_cluster import OURS, Request, Resource, Trouble, UserCluster, UserError
-from unit.cli.things import resource, target
+from unit.cli.things import Clock, resource, target
 
 OWNER = {"phaseApp": "shop", "managedSecretReferences": [{"secretName": "shop", "deletionPolicy": "Delete"}]}
-
-
-class Clock(Machine):
-    """A clock that pauses move."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> float:
-        """Return its time."""
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        """Move it."""
-        self.seconds += seconds
 
 
 class Cluster:

@@ -7,23 +7,10 @@ from typing import Any, cast
 import pytest
 
 from phase_operator.cli.acting.awaited import Ending, Verdict
-from phase_operator.cli.acting.waiting import Awaited, Machine, all_of, verdicts
+from phase_operator.cli.acting.waiting import Awaited, verdicts
+from phase_operator.cli.common.cluster import all_of
 from phase_operator.kube.user_cluster import PHASE_SECRETS, Resource, UserCluster
-
-
-class Clock(Machine):
-    """A clock that pauses move."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> float:
-        """Return its time."""
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        """Move it."""
-        self.seconds += seconds
+from unit.cli.things import Clock
 
 
 class Cluster:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.cli.acting.waiting import Machine
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.targets.fingerprint import key_digests_of
 from phase_operator.core.values import ObjectKey
@@ -12,6 +13,21 @@ KEY = b"k" * 32
 SHOP = TargetRef(Kind.SECRET, ObjectKey("shop", "shop"))
 # What a hostile neighbour writes wherever he may write a text.
 HOSTILE = "\x1b[2J\x1b]0;x\x07a\nb\u202e└─ Secret forged: in step"
+
+
+class Clock(Machine):
+    """A clock that pauses move."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        """Return its time."""
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Move it."""
+        self.seconds += seconds
 
 
 def condition(kind: str, status: str, reason: str = "Synced", message: str = "all is in step") -> dict[str, Any]:

@@ -5,22 +5,19 @@ is no load for the API server.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from phase_operator.cli.acting.awaited import Ending, Judge, Verdict
+from phase_operator.cli.common.cluster import all_of
 from phase_operator.kube.user_cluster import Resource, UserCluster
 
-# Requests at once.
-_AT_ONCE = 8
 _PAUSE = 0.25
 # Each resource that is waited for makes the pause longer by this.
 _EACH = 0.01
 # A person learns that a command waits after a second, and of what it still waits for every ten.
 _FIRST, _AGAIN = 1.0, 10.0
-Work = TypeVar("Work")
-Result = TypeVar("Result")
 
 
 class Machine:
@@ -74,14 +71,3 @@ async def verdicts(
 def _progress(left: Sequence[Awaited], seconds: float) -> str:
     some = f"{left[0]}" if len(left) == 1 else f"{left[0]} and {len(left) - 1} more"
     return f"waiting for {some}, {seconds:.0f} s at most ..."
-
-
-async def all_of(works: Sequence[Work], do: Callable[[Work], Awaitable[Result]]) -> list[Result]:
-    """Do a piece of work for each, a few at once, and return the results in their order."""
-    places = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(work: Work) -> Result:
-        async with places:
-            return await do(work)
-
-    return list(await asyncio.gather(*map(one, works)))

@@ -217,7 +217,7 @@ async def _asked_about(reader: PhaseReader, url: str, token: Token, found: list[
         identity, apps = await _seen(reader, url, credential)
     except ExpectedError as error:
         return [*found, Finding("phase", Level.MISSING, f"{error.reason}: {error.message}")], True
-    account = await _account(reader, url, credential, identity)
+    account = await reader.own_account(url, credential, identity)
     found.append(findings.account(identity, account if isinstance(account, ServiceAccount) else None))
     found.append(findings.expiry(account, now()))
     found.extend(findings.apps(apps, has_keys=has_keys))
@@ -239,17 +239,6 @@ async def _seen(reader: PhaseReader, url: str, credential: Credential) -> tuple[
         except ExpectedError:
             raise error from None
     return Identity(), [findings.AppAccess(each.id, each.name, each.is_encrypted, None) for each in apps]
-
-
-async def _account(
-    reader: PhaseReader, url: str, credential: Credential, identity: Identity
-) -> ServiceAccount | ExpectedError | None:
-    if kind_of(credential) != "ServiceAccount" or not identity.account_id:
-        return None
-    try:
-        return await reader.account(url, credential, identity.account_id)
-    except ExpectedError as error:
-        return error
 
 
 async def _probed(reader: PhaseReader, url: str, credential: Credential, app_id: str) -> ExpectedError | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from phase_operator.api import names
 from phase_operator.cli.common.cluster import connected, namespace_of, of_cluster
 from phase_operator.cli.common.desired import field_of
 from phase_operator.cli.common.failures import ExitCode, Failure
-from phase_operator.cli.common.manifests import STDIN, Document, ManifestError, read
+from phase_operator.cli.common.manifests import Document, read, usable
 from phase_operator.cli.common.options import (
     HELP,
     ClusterOptions,
@@ -28,20 +27,19 @@ from phase_operator.cli.common.options import (
     show_values_option,
 )
 from phase_operator.cli.common.phase import TokenOptions, host_option, now, phase, token_options
-from phase_operator.cli.common.resources import given as resource_of
+from phase_operator.cli.common.resources import given
 from phase_operator.cli.common.terminal import shown, toned
 from phase_operator.cli.diffing.means import Body, Means
 from phase_operator.cli.diffing.pushes import compared_entries
 from phase_operator.cli.diffing.report import Report, document, lines
 from phase_operator.cli.diffing.targets import compared_targets
-from phase_operator.cli.rendering.entries import EntriesFormat
-from phase_operator.cli.rendering.entry_file import entries_of
+from phase_operator.cli.rendering.entry_file import check_stdin, entries_of, entries_options
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, text
+from phase_operator.core.object_names import is_namespace, is_object_name
 from phase_operator.kube.user_cluster import OURS, Resource, UserCluster
 
 _LEASED = "Phase makes the values of a dynamic secret when it leases them: there is nothing to compare before"
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _KINDS: Mapping[str, Resource] = {each.kind: each for each in OURS}
 
 
@@ -82,18 +80,7 @@ class _Given:
 @click.command(context_settings=HELP, epilog=example("kubectl phase diff shop", "kubectl phase diff -f shop.yaml"))
 @click.argument("named", nargs=-1, metavar="[[KIND/]NAME]...")
 @files_option()
-@click.option(
-    "--entries",
-    "entries_file",
-    metavar="FILE",
-    type=click.Path(allow_dash=True),
-    help="Entries, instead of Phase's: yaml, json or dotenv.",
-)
-@click.option(
-    "--entries-format",
-    type=click.Choice([str(each) for each in EntriesFormat]),
-    help="Their format. Default: by the name.",
-)
+@entries_options
 @token_options
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
 @cluster_options()
@@ -120,8 +107,7 @@ def diff(token_file: Path | None, output: str, *, token_stdin: bool, show_values
 def _check(given: _Given) -> None:
     if bool(given.named) is bool(given.files):
         raise click.UsageError("give either the name of a resource or -f FILE")
-    if [*given.files, given.entries_file].count(STDIN) + given.token.stdin > 1:
-        raise click.UsageError("the standard input is one of -f -, --entries - and --token-stdin")
+    check_stdin(given.files, given.entries_file, token_stdin=given.token.stdin)
 
 
 @contextmanager
@@ -137,10 +123,8 @@ def _above_one() -> Iterator[None]:
 
 def _documents(files: Sequence[str]) -> list[Document]:
     """Return the resources of ours in files; other objects are left out."""
-    try:
+    with usable():
         found = list(read(files))
-    except ManifestError as error:
-        raise Failure(str(error), ExitCode.USAGE) from error
     ours = [each for each in found if each.api_version == names.API_VERSION and each.kind in _KINDS]
     if files and not ours:
         kinds = ", ".join(sorted({shown(each.kind) for each in found})) or "nothing"
@@ -172,7 +156,7 @@ def _reports(given: _Given) -> list[Report]:
 
 
 async def _named(cluster: UserCluster, name: str, namespace: str) -> _Subject:
-    found = resource_of(name)
+    found = given(name)
     body = await cluster.get(found.resource, namespace, found.name)
     return _Subject(body, body, namespace)
 
@@ -185,10 +169,10 @@ async def _of_file(cluster: UserCluster, document: Document, at: ClusterOptions,
         raise Failure(f"{where}: the namespace is {shown(said)}, not {shown(at.namespace)}", ExitCode.USAGE)
     name, home = text(metadata.get("name")), said or namespace
     # Both go into the path of a request: `..` would be another one.
-    for field, given in (("name", name), ("namespace", home)):
-        if not _NAME.fullmatch(given):
+    for field, place, is_valid in (("name", name, is_object_name), ("namespace", home, is_namespace)):
+        if not is_valid(place):
             where = document.at("metadata", field)
-            raise Failure(f'{where}: "{shown(given) if given else ""}" is no {field} of a resource', ExitCode.USAGE)
+            raise Failure(f'{where}: "{shown(place) if place else ""}" is no {field} of a resource', ExitCode.USAGE)
     existing = await cluster.find(_KINDS[document.kind], home, name)
     return _Subject(document.body, existing, home, document)
 

@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
-from phase_operator.cli.common.failures import ExitCode, Failure
-from phase_operator.cli.common.manifests import STDIN, ManifestError, sources
+from phase_operator.cli.common.failures import ExitCode
 from phase_operator.cli.common.options import (
     HELP,
     ClusterOptions,
@@ -33,21 +32,19 @@ from phase_operator.cli.migrating.reading import bodies, metadata_of, of_kinds
 from phase_operator.cli.migrating.secrets_check import of_secret
 from phase_operator.cli.migrating.spec_check import contested, of_all, of_spec
 from phase_operator.cli.migrating.spec_check import unjudged as left_by_spec
-from phase_operator.cli.rendering.entries import EntriesFormat, entries, format_of
+from phase_operator.cli.rendering.entry_file import check_stdin, entries_of, entries_options
 from phase_operator.core.access.grants import parse_grant
 from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.targets.policy import secret_ref
-from phase_operator.core.text import clean
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.kube.user_cluster import PHASE_SECRETS, Trouble, UserError
 
 _HEAD = ("SEVERITY", "RESOURCE", "WHERE", "WHAT DIFFERS")
 _TONES = {Severity.BREAKS: Tone.BAD, Severity.STOPS: Tone.BAD, Severity.DIFFERS: Tone.NOTE, Severity.NOTE: Tone.FAINT}
 _SOURCES = [each.value for each in (*Version, *Other)]
-_FORMATS = [each.value for each in EntriesFormat]
 _FOR_ALL = "What holds for every resource: docs/migration.md, under What differs."
 # The metadata of each Secret; the text says why there are none.
 Secrets = tuple[Mapping[ObjectKey, Mapping[str, Any] | None], str]
@@ -90,8 +87,7 @@ class _Given:
 @files_option()
 @cluster_options(all_namespaces=True)
 @selector_option()
-@click.option("--entries", "entries_file", metavar="FILE", help="Entries, instead of Phase's: yaml, json or dotenv.")
-@click.option("--entries-format", type=click.Choice(_FORMATS), help="Their format. Default: by the name.")
+@entries_options
 @token_options
 @click.option("--token-from-cluster", is_flag=True, help="Take the token of the Secret that each resource names.")
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
@@ -106,8 +102,7 @@ def check(token_file: Path | None, *, token_stdin: bool, **given: Any) -> int:
     operators' results are compared key by key; without, what cannot be judged is named.
     """
     asked = _Given(TokenOptions(token_file, token_stdin), **given)
-    if [*asked.files, asked.entries_file].count(STDIN) + token_stdin > 1:
-        raise click.UsageError("the standard input is one of -f -, --entries - and --token-stdin")
+    check_stdin(asked.files, asked.entries_file, token_stdin=token_stdin)
     reports = _of_others(asked) if asked.source in list(Other) else waited_for(_of_official(asked))
     _print(worst_first(reports), asked.output)
     return ExitCode.NO if any(each.differs for each in reports) else ExitCode.OK
@@ -174,7 +169,8 @@ async def _of_cluster(at: ClusterOptions, selector: str) -> tuple[list[Candidate
 async def _judged(given: _Given, every: Sequence[Candidate]) -> dict[ObjectKey, Judged]:
     """Return what Phase, or the file of entries, shows about each resource; nothing if neither is given."""
     if given.entries_file is not None:
-        return by_entries(every, _held(given.entries_file, given.entries_format), given.rules)
+        held = Snapshot.of("", entries_of(given.entries_file, given.entries_format))
+        return by_entries(every, held, given.rules)
     token = None if given.token_from_cluster else given.token.read()
     if token is None and not given.token_from_cluster:
         return {}
@@ -183,17 +179,6 @@ async def _judged(given: _Given, every: Sequence[Candidate]) -> dict[ObjectKey, 
         cluster = await stack.enter_async_context(connected(given.at)) if given.token_from_cluster else None
         reader = await stack.enter_async_context(phase(given.ca_file))
         return await by_phase(every, reader, Tokens(token, cluster, hosts), given.rules)
-
-
-def _held(file: str, written: str | None) -> Snapshot:
-    form = EntriesFormat(written) if written else format_of(file)
-    if form is None:
-        raise click.UsageError(f"give --entries-format: the name of {clean(file)} does not say it")
-    try:
-        [source] = sources([file])
-        return Snapshot.of("", entries(source.raw, source.file, form))
-    except ManifestError as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 def _report(

@@ -11,7 +11,7 @@ from phase_operator.cli.common.cluster import waited_for
 from phase_operator.cli.common.desired import Subject
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.kustomize import built
-from phase_operator.cli.common.manifests import STDIN, Document, ManifestError, documents, read
+from phase_operator.cli.common.manifests import Document, documents, read, usable
 from phase_operator.cli.common.options import (
     HELP,
     ClusterOptions,
@@ -23,8 +23,7 @@ from phase_operator.cli.common.options import (
 )
 from phase_operator.cli.common.phase import TokenOptions, host_option, token_options
 from phase_operator.cli.common.terminal import print_yaml, say
-from phase_operator.cli.rendering.entries import EntriesFormat
-from phase_operator.cli.rendering.entry_file import entries_of
+from phase_operator.cli.rendering.entry_file import check_stdin, entries_of, entries_options
 from phase_operator.cli.rendering.from_phase import PhaseSource, answers
 from phase_operator.cli.rendering.objects import masked
 from phase_operator.cli.rendering.output import as_env, as_list, write_folder
@@ -60,18 +59,7 @@ class _Given:
 @click.command(context_settings=HELP, epilog=example("kubectl phase render -f shop.yaml --entries entries.env"))
 @files_option()
 @click.option("-k", "--kustomize", type=_FOLDER, multiple=True, metavar="DIR", help="Folder that kustomize builds.")
-@click.option(
-    "--entries",
-    "entries_file",
-    metavar="FILE",
-    type=click.Path(allow_dash=True),
-    help="Entries, instead of Phase's: yaml, json or dotenv.",
-)
-@click.option(
-    "--entries-format",
-    type=click.Choice([str(each) for each in EntriesFormat]),
-    help="Their format. Default: by the name.",
-)
+@entries_options
 @token_options
 @click.option("--token-from-cluster", is_flag=True, help="Take the token of the Secret that each resource names.")
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
@@ -106,17 +94,14 @@ def _check(given: _Given) -> None:
         raise click.UsageError("name files or folders, as in `render -f deploy`")
     if (given.output == "dir") != (given.output_dir is not None):
         raise click.UsageError("-o dir and --output-dir go together")
-    if [*given.files, given.entries_file].count(STDIN) + given.token.stdin > 1:
-        raise click.UsageError("the standard input is one of -f -, --entries - and --token-stdin")
+    check_stdin(given.files, given.entries_file, token_stdin=given.token.stdin)
 
 
 def _documents(given: _Given) -> Iterator[Document]:
-    try:
+    with usable():
         yield from read(given.files)
         for folder in given.kustomize:
             yield from documents(built(folder), str(folder))
-    except ManifestError as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 def _answers(found: Sequence[Subject], given: _Given) -> Sequence[Snapshot]:

@@ -9,9 +9,9 @@ import click
 
 from phase_operator.api import names
 from phase_operator.cli.acting.awaited import Ending, Judge, suspended, synced
-from phase_operator.cli.acting.waiting import Awaited, Machine, all_of, verdicts
+from phase_operator.cli.acting.waiting import Awaited, Machine, verdicts
 from phase_operator.cli.common.appliers import undoing
-from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.cluster import all_of, connected, namespace_of, waited_for
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, timeout_option
 from phase_operator.cli.common.resources import check_several, chosen, resource_of, several_options

@@ -10,19 +10,18 @@ import click
 from phase_operator.api import names
 from phase_operator.cli.acting.awaited import Ending, Verdict, synced
 from phase_operator.cli.acting.key_changes import KeyState, key_changes, key_state
-from phase_operator.cli.acting.waiting import Awaited, Machine, all_of, verdicts
-from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.acting.waiting import Awaited, Machine, verdicts
+from phase_operator.cli.common.cluster import all_of, connected, namespace_of, waited_for
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, timeout_option
-from phase_operator.cli.common.resources import check_several, chosen, resource_of, several_options
+from phase_operator.cli.common.resources import OF_TARGETS, check_several, chosen, resource_of, several_options
 from phase_operator.cli.common.standing import is_suspended, sync_answered
 from phase_operator.cli.common.terminal import Tone, say, shown, toned
 from phase_operator.core.json_access import mapping, text
-from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_version, newest_versions, recorded_refs
-from phase_operator.kube.user_cluster import CONFIG_MAPS, SECRETS, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import Trouble, UserCluster, UserError
 
-_KINDS = {Kind.SECRET: SECRETS, Kind.CONFIG_MAP: CONFIG_MAPS}
 _TONES = {Ending.DONE: Tone.GOOD, Ending.NOT_DONE: Tone.BAD, Ending.TIMED_OUT: Tone.BAD}
 # The keys of a target, by the target; None: the person may not read it.
 Keys = dict[TargetRef, KeyState | None]
@@ -99,7 +98,7 @@ async def _keys(cluster: UserCluster, resource: Mapping[str, Any]) -> Keys:
 
 async def _read(cluster: UserCluster, target: TargetRef) -> KeyState | None:
     try:
-        return key_state(await cluster.metadata(_KINDS[target.kind], target.key.namespace, target.key.name))
+        return key_state(await cluster.metadata(OF_TARGETS[target.kind], target.key.namespace, target.key.name))
     except UserError as error:
         if error.trouble is not Trouble.NO_RIGHT:
             raise
@@ -120,7 +119,7 @@ def _changes(before: Keys, after: Keys) -> dict[TargetRef, str]:
     for target in before | after:
         old, new = before.get(target, KeyState()), after.get(target, KeyState())
         if old is None or new is None:
-            found[target] = f"which keys changed needs the right to get {_KINDS[target.kind].plural}"
+            found[target] = f"which keys changed needs the right to get {OF_TARGETS[target.kind].plural}"
         else:
             found[target] = str(key_changes(old, new))
     return found

@@ -7,14 +7,14 @@ import click
 from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.common.failures import ExitCode
 from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, output_option
-from phase_operator.cli.common.resources import given
+from phase_operator.cli.common.resources import OF_TARGETS, given
 from phase_operator.cli.tracing.lines import Trace, trace
-from phase_operator.cli.tracing.objects import RESOURCES, metadata_of, writers_of
+from phase_operator.cli.tracing.objects import metadata_of, writers_of
 from phase_operator.cli.tracing.origin import origin
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
 
-_KINDS = {resource: kind for kind, resource in RESOURCES.items()}
+_KINDS = {resource: kind for kind, resource in OF_TARGETS.items()}
 
 
 @click.command("trace", context_settings=HELP, epilog=example("kubectl phase trace secret/shop#DATABASE_URL"))

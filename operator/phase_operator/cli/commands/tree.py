@@ -9,11 +9,11 @@ import click
 from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.common.failures import Failure
 from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, output_option
-from phase_operator.cli.common.resources import given
+from phase_operator.cli.common.resources import OF_TARGETS, given
 from phase_operator.cli.common.terminal import say
 from phase_operator.cli.tracing.drawing import Node, drawn
 from phase_operator.cli.tracing.family import family
-from phase_operator.cli.tracing.objects import RESOURCES, metadata_of, writers_of
+from phase_operator.cli.tracing.objects import metadata_of, writers_of
 from phase_operator.cli.tracing.origin import origin
 from phase_operator.cli.tracing.readers import Reader, policies_of, reader
 from phase_operator.core.json_access import mapping, mappings, text
@@ -25,7 +25,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.kube.listing import FEW
 from phase_operator.kube.user_cluster import PHASE_SECRETS, PUSH_SECRETS, Resource, Trouble, UserCluster, UserError
 
-_KINDS = {resource: kind for kind, resource in RESOURCES.items()}
+_KINDS = {resource: kind for kind, resource in OF_TARGETS.items()}
 Readers = Mapping[TargetRef, list[Reader]]
 
 

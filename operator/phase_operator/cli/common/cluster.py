@@ -1,7 +1,7 @@
 """Commands that talk to the cluster of the person's kubeconfig."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -15,6 +15,9 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.kube.user_cluster import Request, Trouble, UserCluster, UserError, user_cluster
 from phase_operator.settings import platform_proxies, pod_namespace
 
+# Requests at once.
+_AT_ONCE = 8
+Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
@@ -63,3 +66,14 @@ async def connected(at: ClusterOptions) -> AsyncIterator[UserCluster]:
 def namespace_of(at: ClusterOptions, cluster: UserCluster) -> str:
     """Return the namespace of a command; "" for all of them."""
     return "" if at.all_namespaces else at.namespace or cluster.namespace
+
+
+async def all_of(works: Sequence[Work], do: Callable[[Work], Awaitable[Result]]) -> list[Result]:
+    """Do a piece of work for each, a few at once, and return the results in their order."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(work: Work) -> Result:
+        async with places:
+            return await do(work)
+
+    return list(await asyncio.gather(*map(one, works)))

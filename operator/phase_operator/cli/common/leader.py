@@ -14,14 +14,15 @@ from phase_operator.core.text import clean
 from phase_operator.kube.user_cluster import LEASES, UserCluster
 
 # As in every manifest that we ship, and in the chart for a release of that name.
-_NAMESPACE, _LEASE, _PORT = "phase-system", names.OPERATOR_NAME, 8081
+USUAL_HOME = "phase-system"
+_LEASE, _PORT = names.OPERATOR_NAME, 8081
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorOptions:
     """Where the command line says that the operator is."""
 
-    namespace: str = _NAMESPACE
+    namespace: str = USUAL_HOME
     lease: str = _LEASE
     port: int = _PORT
 
@@ -42,7 +43,7 @@ def operator_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--operator-namespace",
             type=NAMESPACE,
             metavar="NAMESPACE",
-            default=_NAMESPACE,
+            default=USUAL_HOME,
             show_default=True,
             help="Namespace of the operator.",
         ),

@@ -5,10 +5,12 @@ Rule: a file may come from anybody, so its size is bounded; yaml_lines.py bounds
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.yaml_lines import FieldPath, Read, YamlError, read_all
 from phase_operator.core.json_access import text
 from phase_operator.core.text import clean
@@ -30,6 +32,15 @@ class ManifestError(Exception):
 
 class UnreadableError(ManifestError):
     """A file that is not there, or may not be read."""
+
+
+@contextmanager
+def usable() -> Iterator[None]:
+    """Raise what is wrong with a file as a Failure."""
+    try:
+        yield
+    except ManifestError as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 @dataclass(frozen=True, slots=True)

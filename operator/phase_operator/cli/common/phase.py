@@ -30,11 +30,12 @@ from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.push.looks import Look
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation
 from phase_operator.core.source.apps import App, Directory, Environment, is_list_alone, no_environment, no_list
-from phase_operator.core.source.keyring import Keyring
+from phase_operator.core.source.keyring import Identity, Keyring
 from phase_operator.core.source.query import AppRef, Ask, ask_of, base_url, origin, source_query
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue, Snapshot
 from phase_operator.phase.accounts import AccountClient, ServiceAccount
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.credentials import SERVICE_ACCOUNT, kind_of
 from phase_operator.phase.pushes import PushClient
 from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
@@ -164,6 +165,17 @@ class PhaseReader:
     async def account(self, base_url: str, credential: Credential, account_id: str) -> ServiceAccount:
         """Return what Phase tells a service account of itself."""
         return await self._accounts.service_account(base_url, credential, account_id, self._place())
+
+    async def own_account(
+        self, base_url: str, credential: Credential, identity: Identity
+    ) -> ServiceAccount | ExpectedError | None:
+        """Return the account of a token as it sees itself, or why it may not; None if it is no service account's."""
+        if kind_of(credential) != SERVICE_ACCOUNT or not identity.account_id:
+            return None
+        try:
+            return await self.account(base_url, credential, identity.account_id)
+        except ExpectedError as error:
+            return error
 
     async def look(self, at: PushPlace, credential: Credential, now: float) -> Look:
         """Return what an environment has, without values, as a push sees it; `now` is in seconds since 1970."""

@@ -10,10 +10,13 @@ from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.cli.common.options import Decorator, combined, selector_option
 from phase_operator.core.object_names import is_object_name
+from phase_operator.core.refs import Kind
 from phase_operator.core.text import clean
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, Trouble, UserCluster, UserError
 
+# What targets are.
+OF_TARGETS: Mapping[Kind, Resource] = {Kind.SECRET: SECRETS, Kind.CONFIG_MAP: CONFIG_MAPS}
 _SPELLINGS: Mapping[str, Resource] = {
     spelling: resource
     for definition, resource in zip(DEFINITIONS, OURS, strict=True)
@@ -116,4 +119,9 @@ def check_several(named: Sequence[str], selector: str, *, everything: bool, all_
 
 def resource_of(found: Mapping[str, Any]) -> Resource:
     """Return the kind of one of our resources, as it was read."""
-    return next((each for each in OURS if each.kind == found.get("kind")), OURS[0])
+    return kind_named(found.get("kind")) or OURS[0]
+
+
+def kind_named(kind: object) -> Resource | None:
+    """Return the kind of ours with this name; None if it is none of ours."""
+    return next((each for each in OURS if each.kind == kind), None)

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.cli.common.phase import PhaseReader, check_host
+from phase_operator.cli.common.resources import OF_TARGETS
 from phase_operator.cli.common.token_secret import token_for
-from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.refs import TargetRef
 from phase_operator.core.source.query import Ask
 from phase_operator.core.values import Entry, SecretValue
-from phase_operator.kube.user_cluster import CONFIG_MAPS, SECRETS, Resource, UserCluster
+from phase_operator.kube.user_cluster import Resource, UserCluster
 from phase_operator.reconcile.ports import Token
 
 Body = Mapping[str, Any]
-KINDS = {Kind.SECRET: SECRETS, Kind.CONFIG_MAP: CONFIG_MAPS}
 SUSPENDED = "it is suspended: nothing would be done"
 
 
@@ -47,4 +47,4 @@ class Means:
 
     async def object(self, ref: TargetRef) -> Body | None:
         """Return an object, or None; raise UserError."""
-        return await self.cluster.find(KINDS[ref.kind], ref.key.namespace, ref.key.name)
+        return await self.cluster.find(OF_TARGETS[ref.kind], ref.key.namespace, ref.key.name)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from phase_operator.cli.common.desired import Subject, made, subject
 from phase_operator.cli.common.phase import of_phase
+from phase_operator.cli.common.resources import kind_named
 from phase_operator.cli.diffing.changes import TargetDiff, claimants, emptied_diff, left_diff, not_made, target_diff
 from phase_operator.cli.diffing.means import SUSPENDED, Body, Means
 from phase_operator.cli.diffing.report import Report
@@ -125,8 +126,7 @@ class _Resources:
 
     async def find_resource(self, key: ObjectKey) -> Body | None:
         """Return a resource, or None; raise UserError."""
-        of_kind = (each for each in OURS if each.kind == key.kind)
-        return await self._cluster.find(next(of_kind, OURS[0]), key.namespace, key.name)
+        return await self._cluster.find(kind_named(key.kind) or OURS[0], key.namespace, key.name)
 
 
 async def _restarts(means: Means, of: Subject, diffs: Sequence[TargetDiff]) -> tuple[list[ComingRestart], list[str]]:

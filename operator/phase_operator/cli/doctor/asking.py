@@ -10,10 +10,7 @@ from phase_operator.core.source.keyring import Identity
 from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.accounts import ServiceAccount
-from phase_operator.phase.credentials import kind_of
 from phase_operator.reconcile.ports import Credential
-
-_SERVICE_ACCOUNT = "ServiceAccount"
 
 
 async def ask_phase(reader: PhaseReader, host: str, token: SecretValue) -> Seen:
@@ -44,12 +41,7 @@ async def _whose(
         identity = (await reader.keyring(url, credential)).identity
     except ExpectedError:
         return Identity(), None
-    if kind_of(credential) != _SERVICE_ACCOUNT or not identity.account_id:
-        return identity, None
-    try:
-        return identity, await reader.account(url, credential, identity.account_id)
-    except ExpectedError as error:
-        return identity, error
+    return identity, await reader.own_account(url, credential, identity)
 
 
 async def _seen(reader: PhaseReader, url: str, credential: Credential, app: App) -> AppSeen:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.cli.common.leader import USUAL_HOME
 from phase_operator.cli.doctor.definitions import CRD_NAMES, Crds
 from phase_operator.cli.doctor.deployed import OFFICIAL_LEASE, Operator, operator_of
 from phase_operator.cli.doctor.facts import Facts, FactsBefore, Running
@@ -48,7 +49,6 @@ from phase_operator.kube.user_cluster import (
     UserError,
 )
 
-USUAL_HOME = "phase-system"
 # At most so many of a list are read, and so many pods asked.
 MOST_OBJECTS = 20_000
 MOST_LEASES = 500

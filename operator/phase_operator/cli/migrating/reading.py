@@ -3,29 +3,24 @@
 Rule: what Secrets hold is not read.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from phase_operator.api.reasons import Reason
-from phase_operator.cli.common.failures import ExitCode, Failure
-from phase_operator.cli.common.manifests import ManifestError, read
+from phase_operator.cli.common.cluster import all_of
+from phase_operator.cli.common.manifests import read, usable
 from phase_operator.cli.migrating.converters import Kind
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.user_cluster import SECRETS, Request, Resource, Trouble, UserCluster, UserError
 
-# Requests for metadata at a time.
-_AT_ONCE = 8
 # These say something about the resource; other errors are about the token, or about the way to Phase.
 _OF_THE_RESOURCE = frozenset({Reason.DECRYPTION_FAILED, Reason.ENVIRONMENT_NOT_FOUND, Reason.INVALID_SPEC})
 
 
 def bodies(files: Sequence[str]) -> list[Mapping[str, Any]]:
     """Return the objects of files; raise Failure if one cannot be used."""
-    try:
+    with usable():
         return [document.body for document in read(files)]
-    except ManifestError as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 async def of_kinds(cluster: UserCluster, namespace: str, kinds: Iterable[Kind]) -> list[Mapping[str, Any]]:
@@ -54,10 +49,5 @@ def _list_of(kind: Kind, version: str, namespace: str) -> Request:
 
 async def metadata_of(cluster: UserCluster, secrets: Sequence[ObjectKey]) -> dict[ObjectKey, Mapping[str, Any] | None]:
     """Return the metadata of Secrets, None for one that does not exist; raise UserError."""
-    places = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(key: ObjectKey) -> Mapping[str, Any] | None:
-        async with places:
-            return await cluster.metadata(SECRETS, key.namespace, key.name)
-
-    return dict(zip(secrets, await asyncio.gather(*map(one, secrets)), strict=True))
+    found = await all_of(secrets, lambda key: cluster.metadata(SECRETS, key.namespace, key.name))
+    return dict(zip(secrets, found, strict=True))

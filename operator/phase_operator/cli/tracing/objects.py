@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.cli.common.resources import OF_TARGETS, kind_named
 from phase_operator.cli.tracing.origin import Origin
-from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, Trouble, UserCluster, UserError
-
-RESOURCES = {Kind.SECRET: SECRETS, Kind.CONFIG_MAP: CONFIG_MAPS}
+from phase_operator.kube.user_cluster import Resource, Trouble, UserCluster, UserError
 
 
 async def metadata_of(cluster: UserCluster, target: TargetRef) -> Mapping[str, Any]:
     """Return the metadata of an object; raise UserError, also if it does not exist."""
-    kind = RESOURCES[target.kind]
+    kind = OF_TARGETS[target.kind]
     found = await cluster.metadata(kind, target.key.namespace, target.key.name)
     if found is None:
         raise UserError(
@@ -42,4 +41,4 @@ _MOST = 20
 
 def kind_of(key: ObjectKey) -> Resource | None:
     """Return the kind that a mark names; None if it is none of ours."""
-    return next((each for each in OURS if each.kind == (key.kind or names.KIND_PHASE_SECRET)), None)
+    return kind_named(key.kind or names.KIND_PHASE_SECRET)

@@ -10,11 +10,11 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.cli.acting.awaited import Ending, Judge, gone, taken_in
 from phase_operator.cli.acting.key_changes import KeyState, key_state
-from phase_operator.cli.acting.waiting import Awaited, Machine, all_of, verdicts
+from phase_operator.cli.acting.waiting import Awaited, Machine, verdicts
+from phase_operator.cli.common.cluster import all_of
 from phase_operator.cli.common.failures import ExitCode, Failure
-from phase_operator.cli.common.resources import resource_of
+from phase_operator.cli.common.resources import OF_TARGETS, resource_of
 from phase_operator.cli.common.terminal import say
-from phase_operator.cli.tracing.objects import RESOURCES
 from phase_operator.cli.uninstalling.leavers import Leaver, leaver, losses, releasing, retaining, version_of
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef
@@ -75,7 +75,7 @@ class Departure:
     async def kept(self, leavers: Sequence[Leaver]) -> dict[TargetRef, KeyState]:
         """Return the objects that have to stay, each with the names of its keys; raise UserError."""
         found: dict[TargetRef, KeyState] = {}
-        for kind, resource in RESOURCES.items():
+        for kind, resource in OF_TARGETS.items():
             async for each in self.cluster.each(resource, self.namespace, labels=_MANAGED, metadata=True):
                 metadata = mapping(each.get("metadata"))
                 place = ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
@@ -92,7 +92,7 @@ class Departure:
 
     async def _look(self, targets: Sequence[TargetRef]) -> dict[TargetRef, KeyState | None]:
         async def look(target: TargetRef) -> KeyState | None:
-            kind = RESOURCES[target.kind]
+            kind = OF_TARGETS[target.kind]
             metadata = await self.cluster.metadata(kind, target.key.namespace, target.key.name)
             return None if metadata is None else key_state(metadata)
 
