@@ -47,6 +47,12 @@ class Side(Protocol):
     def resource(self, key: ObjectKey) -> str:
         """Make a PhaseSecret and return its uid."""
 
+    def begin_orphaning(self, key: ObjectKey) -> None:
+        """Delete the PhaseSecret as `kubectl delete --cascade=orphan` does, with nobody who ends it."""
+
+    def end(self, key: ObjectKey) -> None:
+        """Let the PhaseSecret be gone."""
+
     def mention(self, name: str) -> None:
         """Make a pod template that names a Secret."""
 
@@ -72,6 +78,8 @@ class FakeSide:
 
     namespace: str = "team"
     cluster: FakeCluster = field(default_factory=FakeCluster)
+    # The uids of PhaseSecrets, in the order in which they were made.
+    made: list[str] = field(default_factory=list)
 
     def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
         encoded = {key: value if value is None else _encode(ref, value) for key, value in data.items()}
@@ -106,9 +114,20 @@ class FakeSide:
         self.cluster.edit(ref, annotations={name: value})
 
     def resource(self, key: ObjectKey) -> str:
-        self.cluster.uids[key] = f"uid-of-{key.name}"
-        self.cluster.bodies[key] = phase_secret(key.name, "https://phase.example")
-        return f"uid-of-{key.name}"
+        uid = f"uid-of-{key.name}-{len(self.made)}"
+        self.made.append(uid)
+        self.cluster.uids[key] = uid
+        body = phase_secret(key.name, "https://phase.example")
+        self.cluster.bodies[key] = {**body, "metadata": {**body["metadata"], "uid": uid}}
+        return uid
+
+    def begin_orphaning(self, key: ObjectKey) -> None:
+        body = self.cluster.bodies[key]
+        ending = {**body["metadata"], "deletionTimestamp": "2030-01-01T00:00:00Z"}
+        self.cluster.bodies[key] = {**body, "metadata": ending}
+
+    def end(self, key: ObjectKey) -> None:
+        del self.cluster.bodies[key]
 
     def mention(self, name: str) -> None:
         self.cluster.mentions.add(name)
@@ -155,6 +174,12 @@ class RealSide:
 
     def resource(self, key: ObjectKey) -> str:
         return str(self._create(phase_secret(key.name, "https://phase.example"))["metadata"]["uid"])
+
+    def begin_orphaning(self, key: ObjectKey) -> None:
+        self._kubectl("delete", "phasesecret", key.name, "--cascade=orphan", "--wait=false")
+
+    def end(self, key: ObjectKey) -> None:
+        self._kubectl("delete", "phasesecret", key.name)
 
     def mention(self, name: str) -> None:
         self._create(deployment("reader", name, replicas=0))

@@ -10,7 +10,7 @@ from contract.cluster.sides import RealSide, Side
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
-from phase_operator.core.errors import Invalid, Waiting
+from phase_operator.core.errors import Invalid, Transient, Waiting
 from phase_operator.core.refs import Kind, Owner, TargetRef
 from phase_operator.core.targets.configmap import render_config_map
 from phase_operator.core.targets.desired import Desired
@@ -29,17 +29,17 @@ AUTH: dict[str, Any] = {"secretType": "kubernetes.io/basic-auth"}
 TRACKING = "argocd.argoproj.io/instance"
 
 
-def a_secret(side: Side, data: dict[str, str], of: str = "shop", **target: Any) -> Desired:
+def a_secret(side: Side, data: dict[str, str], of: str = "shop", uid: str = "0a-uid", **target: Any) -> Desired:
     ref = TargetRef(Kind.SECRET, ObjectKey(side.namespace, "target"))
     reference = ManagedSecretReference.model_validate({"secretName": "target", **target})
-    owner = Owner(ObjectKey(side.namespace, of), "0a-uid")
+    owner = Owner(ObjectKey(side.namespace, of), uid)
     return render_secret(ref, owner, reference, [entry(key, text) for key, text in data.items()], DIGEST_KEY)
 
 
-def a_config_map(side: Side, data: dict[str, str], of: str = "shop", **target: Any) -> Desired:
+def a_config_map(side: Side, data: dict[str, str], of: str = "shop", uid: str = "0a-uid", **target: Any) -> Desired:
     ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(side.namespace, "target"))
     reference = ManagedConfigMapReference.model_validate({"configMapName": "target", **target})
-    owner = Owner(ObjectKey(side.namespace, of), "0a-uid")
+    owner = Owner(ObjectKey(side.namespace, of), uid)
     entries = [config_entry(key, text) for key, text in data.items()]
     return render_config_map(ref, owner, reference, entries, DIGEST_KEY)
 
@@ -189,10 +189,12 @@ async def test_a_lie_about_the_type_keeps_no_keys_from_being_taken_out(side: Sid
 @kinds
 async def test_a_whole_object_that_others_merge_into_is_given_up_and_not_deleted(side: Side, make: Make) -> None:
     applier = applier_of(side.cluster)
-    whole = make(side, {"A": "1"}, deletionPolicy="Delete")
+    first = ObjectKey(side.namespace, "shop")
+    whole = make(side, {"A": "1"}, uid=side.resource(first), deletionPolicy="Delete")
     part = make(side, {"B": "2"}, of="other", **MERGE)
     await applier.bring_in_step(whole)
     # The first one has let go of it: it is not there.
+    side.end(first)
     assert (await applier.bring_in_step(part)).written
     uid = side.uid(whole.ref)
 
@@ -240,6 +242,82 @@ async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Ma
 
     assert side.data(desired.ref) == {"A": "1"}
     assert side.labels(desired.ref)[TRACKING] == "shop"
+
+
+# Owners that end while a target is brought in step.
+
+
+def orphaned(side: Side, key: ObjectKey) -> None:
+    side.begin_orphaning(key)
+
+
+def gone(side: Side, key: ObjectKey) -> None:
+    side.end(key)
+
+
+def made_anew(side: Side, key: ObjectKey) -> None:
+    side.end(key)
+    side.resource(key)
+
+
+endings = pytest.mark.parametrize("ending", [orphaned, gone, made_anew])
+
+
+@kinds
+@endings
+async def test_no_target_is_made_that_names_an_ended_owner(
+    side: Side, make: Make, ending: Callable[[Side, ObjectKey], None]
+) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    desired = make(side, {"A": "1"}, uid=side.resource(key), deletionPolicy="Delete")
+    ending(side, key)
+
+    with pytest.raises(Transient) as caught:
+        await applier_of(side.cluster).bring_in_step(desired)
+
+    assert f"its owner {key} is being deleted" in caught.value.message
+    assert side.data(desired.ref) is None
+
+
+@kinds
+@endings
+async def test_a_target_that_was_let_go_is_not_tied_to_its_owner_again(
+    side: Side, make: Make, ending: Callable[[Side, ObjectKey], None]
+) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    uid = side.resource(key)
+    kept = make(side, {"A": "1"}, uid=uid)
+    await applier_of(side.cluster).bring_in_step(kept)
+    ending(side, key)
+
+    with pytest.raises(Transient):
+        await applier_of(side.cluster).bring_in_step(make(side, {"A": "2"}, uid=uid, deletionPolicy="Delete"))
+
+    assert plan(kept, await seen(side, kept.ref)) == Unchanged()
+
+
+async def test_no_target_is_made_anew_for_an_ended_owner(side: Side) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    uid = side.resource(key)
+    old = a_secret(side, {"A": "1"}, uid=uid, deletionPolicy="Delete")
+    await applier_of(side.cluster).bring_in_step(old)
+    before = side.uid(old.ref)
+    side.end(key)
+
+    new = a_secret(side, BOTH, uid=uid, deletionPolicy="Delete", onTypeChange="Replace", **AUTH)
+    with pytest.raises(Transient):
+        await applier_of(side.cluster).bring_in_step(new)
+
+    assert (side.data(old.ref), side.uid(old.ref)) == ({"A": "1"}, before)
+
+
+@kinds
+async def test_a_target_of_an_owner_that_is_there_is_tied_to_it(side: Side, make: Make) -> None:
+    desired = make(side, {"A": "1"}, uid=side.resource(ObjectKey(side.namespace, "shop")), deletionPolicy="Delete")
+
+    assert (await applier_of(side.cluster).bring_in_step(desired)).written
+
+    assert (await seen(side, desired.ref)).origin == desired.owner.uid
 
 
 # Removal.

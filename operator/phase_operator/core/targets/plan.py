@@ -69,6 +69,16 @@ def _cure(desired: Desired, found: Objection) -> str:
     return f"choose another name, or ask the operator's administrator to allow it (--grant {grant}){adopting}"
 
 
+def adds_owner_reference(desired: Desired, observed: Observed | None) -> bool:
+    """Return whether an apply gives the object a reference to its owner that it does not have.
+
+    Kubernetes deletes an object whose owner is gone, so the owner must be there when the reference is written.
+    """
+    if not desired.manifest["metadata"].get("ownerReferences"):
+        return False
+    return observed is None or observed.origin != desired.owner.uid
+
+
 def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:
     own = merge_manager(desired.owner.key)
     release = (own,) if observed.part(own) else ()
