@@ -26,14 +26,15 @@ from phase_dev.shell.guard import Guard
 from phase_dev.shell.ports import Ports
 from phase_dev.shell.processes import Patience, answers, sane_environment, wait_until
 from phase_dev.shell.terminal import Progress
+from phase_operator.api import names
+from phase_operator.api.crd import DEFINITIONS
 
 NAMESPACE = "phase-demo"
-_CRDS = ("crd/phasesecrets.secrets.phase.dev", "crd/phasedynamicsecrets.secrets.phase.dev")
+_CRDS = tuple(f"crd/{each.plural}.{names.GROUP}" for each in DEFINITIONS)
 CHECKOUT = Path(__file__).parents[3]
 # What a user applies, but for the Deployment: the operator runs here as a process, under the pod's ServiceAccount.
 MANIFESTS = (
-    "crds/secrets.phase.dev_phasesecrets.yaml",
-    "crds/secrets.phase.dev_phasedynamicsecrets.yaml",
+    *(f"crds/{names.GROUP}_{each.plural}.yaml" for each in DEFINITIONS),
     "deploy/base/namespace.yaml",
     "deploy/base/serviceaccount.yaml",
     "deploy/base/lease.yaml",
@@ -118,8 +119,8 @@ def prepare(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress)
 def refuse_neighbours(kubectl: Kubectl) -> None:
     """Raise ToolError if the cluster has what the demo would write: a second operator would answer the first."""
     try:
-        names = (*_CRDS, f"ns/{HOME}", f"ns/{NAMESPACE}")
-        said = kubectl("get", "--ignore-not-found", "-o", "name", *names).stdout.split()
+        ours = (*_CRDS, f"ns/{HOME}", f"ns/{NAMESPACE}")
+        said = kubectl("get", "--ignore-not-found", "-o", "name", *ours).stdout.split()
     except CommandFailed as e:
         raise ToolError(f"the cluster of {kubectl.env['KUBECONFIG']} does not answer: {e}") from e
     if said:

@@ -76,6 +76,27 @@ def test_a_timeout_is_at_least_a_second(text: str, code: int) -> None:
     assert given(timeout_option(60), "--timeout", text)[0] == code
 
 
+@pytest.mark.parametrize(
+    ("labels", "code"),
+    [
+        ("", 0),
+        ("team", 0),
+        ("!team", 0),
+        ("tier in (a,b),team!=x", 0),
+        pytest.param(" ", 2, id="blank: a variable that is not set must not mean everything"),
+        ("team in", 2),
+        ("a=b=c", 2),
+        ("a b", 2),
+        pytest.param("a=\x1b[2J", 2, id="control characters"),
+    ],
+)
+def test_labels_are_judged_before_anything_is_asked(labels: str, code: int) -> None:
+    found, _, told = given(selector_option(), "--selector", labels)
+
+    assert found == code
+    assert "\x1b" not in told
+
+
 def test_the_other_options_have_kubectls_names() -> None:
     decorate = combined(selector_option(), files_option(), show_values_option())
 

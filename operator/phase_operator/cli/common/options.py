@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from phase_operator.core.errors import Invalid
+from phase_operator.core.label_selector import EVERYTHING, parse_selector
 from phase_operator.core.object_names import is_namespace, is_object_name
 from phase_operator.core.text import clean
 
@@ -107,13 +109,18 @@ def output_option(*formats: str) -> Decorator[Any]:
 def selector_option() -> Decorator[Any]:
     """Give a command a parameter `selector`: labels, in kubectl's syntax."""
     return click.option(
-        "-l", "--selector", default="", callback=_printable, metavar="LABELS", help="Only those with these labels."
+        "-l", "--selector", default="", callback=_selector, metavar="LABELS", help="Only those with these labels."
     )
 
 
-def _printable(context: click.Context, parameter: click.Parameter, given: str) -> str:
-    if not given.isprintable():
-        raise click.BadParameter(f'"{clean(given)}" selects no labels', context, parameter)
+def _selector(context: click.Context, parameter: click.Parameter, given: str) -> str:
+    try:
+        selects_everything = parse_selector(given) == EVERYTHING
+    except Invalid as error:
+        raise click.BadParameter(clean(error.message), context, parameter) from error
+    # A variable that was meant to hold labels and is blank must not act on all.
+    if given and selects_everything:
+        raise click.BadParameter("it names no label", context, parameter)
     return given
 
 
