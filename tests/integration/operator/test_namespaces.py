@@ -182,7 +182,8 @@ def test_a_role_of_an_older_version_serves_phase_secrets_and_the_newer_kinds_whe
             return [found for each in newer for found in api.items(each, stage.namespace)]
 
         eventually(lambda: all("conditions" in each["status"] for each in there()), within=40, what="both are served")
-        assert operator.get("/readyz").text == "ok\n"
+        # A resource may be served before the next comparison with a list finds that the watch has shown it.
+        eventually(lambda: operator.get("/readyz").text == "ok\n", what="/readyz has nothing to note any more")
         for each in newer:
             api.delete(each, namespace=stage.namespace)
         eventually(lambda: not there(), within=60, what="they go")
