@@ -123,7 +123,8 @@ def test_a_namespace_that_is_not_there_costs_the_others_nothing(
         world = in_namespace(stage, name)
         world.phase_secret()
         eventually(world.data, within=40, what=f"{world.namespace} is served")
-    assert operator.get("/readyz").text == "ok\n"
+    # A resource may be served before the next comparison with a list finds that the watch has shown it.
+    eventually(lambda: operator.get("/readyz").text == "ok\n", what="/readyz has nothing to note any more")
     assert operator.metric("phase_operator_namespaces_unserved") == 0
     assert operator.get("/healthz").status_code == 200
 
@@ -182,7 +183,7 @@ def test_a_role_of_an_older_version_serves_phase_secrets_and_the_newer_kinds_whe
             return [found for each in newer for found in api.items(each, stage.namespace)]
 
         eventually(lambda: all("conditions" in each["status"] for each in there()), within=40, what="both are served")
-        # A resource may be served before the next comparison with a list finds that the watch has shown it.
+        # As above.
         eventually(lambda: operator.get("/readyz").text == "ok\n", what="/readyz has nothing to note any more")
         for each in newer:
             api.delete(each, namespace=stage.namespace)
