@@ -60,6 +60,11 @@ class Desired:
             return frozenset(self.content.entries)
         return frozenset(map(name_digest, self.keys))
 
+    @property
+    def names_owner(self) -> bool:
+        """Whether the object refers to its owner, and so is deleted with it by Kubernetes."""
+        return "ownerReferences" in self.manifest["metadata"]
+
     def is_sealed(self, stamp: str) -> bool:
         """Return whether the stamp in the cluster may stay: only a missing or a misdated one is a reason to write."""
         if stamp in ("", self.stamp):

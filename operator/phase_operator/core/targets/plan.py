@@ -29,6 +29,9 @@ class Apply:
     force: bool = True
     # True: the object is as it should be, and only its stamp is new.
     only_seal: bool = False
+    # True: the object gets a reference to its owner that it does not have. Kubernetes deletes an object whose owner is
+    # gone, so the owner has to be there when this is written.
+    adds_owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ Plan = Apply | Unchanged | Refuse
 def plan(desired: Desired, observed: Observed | None, gone: Collection[str] = ()) -> Plan:
     """Return what makes observed desired. `gone` are PhaseSecrets that do not name the target any more."""
     if observed is None:
-        return Apply(resource_version=None, type=desired.create_type)
+        return Apply(resource_version=None, type=desired.create_type, adds_owner=desired.names_owner)
     found = objection(desired, observed, gone)
     if found is not None:
         return Refuse(f"it exists and is not ours: {found.why}; {_cure(desired, found)}", found.by)
@@ -69,16 +72,6 @@ def _cure(desired: Desired, found: Objection) -> str:
     return f"choose another name, or ask the operator's administrator to allow it (--grant {grant}){adopting}"
 
 
-def adds_owner_reference(desired: Desired, observed: Observed | None) -> bool:
-    """Return whether an apply gives the object a reference to its owner that it does not have.
-
-    Kubernetes deletes an object whose owner is gone, so the owner must be there when the reference is written.
-    """
-    if not desired.manifest["metadata"].get("ownerReferences"):
-        return False
-    return observed is None or observed.origin != desired.owner.uid
-
-
 def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:
     own = merge_manager(desired.owner.key)
     release = (own,) if observed.part(own) else ()
@@ -86,7 +79,8 @@ def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:
     is_same = (observed.digest, observed.owned_fields) == (desired.digest, desired.owned_fields)
     if is_same and not (prune or release):
         return Unchanged() if desired.is_sealed(observed.stamp) else Apply(observed.resource_version, only_seal=True)
-    return Apply(observed.resource_version, prune, release)
+    adds_owner = desired.names_owner and observed.origin != desired.owner.uid
+    return Apply(observed.resource_version, prune, release, adds_owner=adds_owner)
 
 
 def _foreign_keys(desired: Desired, observed: Observed) -> tuple[str, ...]:

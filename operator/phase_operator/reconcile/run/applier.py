@@ -18,7 +18,7 @@ from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.annotation_limit import check_marks
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.plan import Apply, Plan, Refuse, Unchanged, adds_owner_reference, plan
+from phase_operator.core.targets.plan import Apply, Plan, Refuse, Unchanged, plan
 from phase_operator.core.targets.removal import Delete, Leave, Needless, Retyped, Why, removal
 from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
 from phase_operator.reconcile.attempts import attempts
@@ -123,7 +123,8 @@ class TargetApplier:
 
     async def _write(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
         check_marks(desired, observed)
-        await self._check_owner(desired, observed)
+        if action.adds_owner:
+            await self._check_owner(desired)
         if desired.content is None or _is_repair(desired, observed):
             return await self._change(desired, action, observed)
         # What pods have read is known before the write, and not after it.
@@ -136,14 +137,12 @@ class TargetApplier:
             # Also if it failed: an answer that got lost may have been a yes.
             self._restarts.written(desired.ref)
 
-    async def _check_owner(self, desired: Desired, observed: Observed | None) -> None:
-        """Raise Transient if an owner reference is to be written and the owner is not there, or is being deleted.
+    async def _check_owner(self, desired: Desired) -> None:
+        """Raise Transient if the owner is not there, or is being deleted.
 
         `kubectl delete --cascade=orphan` takes the reference off a target, which to the watch of targets is an edit. A
         repair before the deletion is seen would have Kubernetes delete what it was told to keep.
         """
-        if not adds_owner_reference(desired, observed):
-            return
         found = mapping((await self._cluster.find_resource(desired.owner.key) or {}).get("metadata"))
         if text(found.get("uid")) != desired.owner.uid or "deletionTimestamp" in found:
             message = f"{desired.ref} is not written: its owner {desired.owner.key} is being deleted"
@@ -165,7 +164,8 @@ class TargetApplier:
     async def _make_anew(self, desired: Desired, old: Delete) -> bool:
         """Replace an object by one of another type; a copy of the old one is kept while there is none."""
         self._refusals.check(desired)
-        await self._check_owner(desired, None)
+        if desired.names_owner:
+            await self._check_owner(desired)
         self._without_copy.discard(desired.ref)
         copy = copy_of(desired)
         await self._free_place(copy)
