@@ -111,4 +111,5 @@ def any_metadata(draw: st.DrawFn) -> Mapping[str, Any]:
     found["managedFields"] = draw(st.one_of(st.lists(_managed, max_size=4), anything))
     found["annotations"] = draw(st.one_of(st.dictionaries(st.sampled_from(_OURS), anything), anything))
     found["labels"] = draw(st.one_of(st.dictionaries(st.sampled_from(_OURS), anything), anything))
+    found["finalizers"] = draw(st.one_of(st.lists(st.sampled_from(names.FINALIZERS)), anything))
     return found

@@ -57,6 +57,9 @@ FINALIZER = f"{GROUP}/targets"
 # On a resource that may have left something outside the cluster, such as a lease: no garbage collector takes that away.
 FINALIZER_OUTSIDE = f"{GROUP}/outside"
 
+# All of ours: whoever keeps a part of an object's finalizers keeps these.
+FINALIZERS = (FINALIZER, FINALIZER_OUTSIDE)
+
 # On the Secret that keeps the credentials of a lease: not a target. Its type, and what is known of the lease.
 LABEL_LEASE_VALUE = "lease"
 # Secrets that keep values which were made once, and what says for which resource, and by which words of its spec.

@@ -204,6 +204,6 @@ def _of_interest(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     if sync is not None:
         found["annotations"] = {names.ANNOTATION_SYNC: bounded(sync, LONGEST_SYNC)}
     finalizers = metadata.get("finalizers")
-    if isinstance(finalizers, list) and names.FINALIZER in finalizers:
-        found["finalizers"] = [names.FINALIZER]
+    if isinstance(finalizers, list):
+        found["finalizers"] = [each for each in names.FINALIZERS if each in finalizers]
     return found

@@ -72,6 +72,29 @@ async def test_a_list_of_resources_keeps_nothing_that_a_tenant_sizes() -> None:
     assert (version_of(found), lifecycle_of(found)) == (version_of(metadata), lifecycle_of(metadata))
 
 
+@pytest.mark.parametrize("ending", [{}, {"deletionTimestamp": "2030-01-01T00:00:00Z"}], ids=["there", "ending"])
+@pytest.mark.parametrize(
+    "finalizers",
+    [
+        [],
+        [names.FINALIZER],
+        [names.FINALIZER_OUTSIDE],
+        [names.FINALIZER, names.FINALIZER_OUTSIDE],
+        ["example.com/theirs", names.FINALIZER_OUTSIDE],
+        [names.LEGACY_FINALIZER],
+    ],
+    ids=",".join,
+)
+async def test_a_list_shows_every_finalizer_that_makes_a_version(finalizers: list[str], ending: dict[str, str]) -> None:
+    metadata = {"name": "shop", "namespace": "team", "uid": "uid", "finalizers": finalizers, **ending}
+
+    [found] = await cluster({"metadata": {"resourceVersion": "1"}, "items": [{"metadata": metadata}]}).list_resources(
+        None
+    )
+
+    assert (version_of(found), lifecycle_of(found)) == (version_of(metadata), lifecycle_of(metadata))
+
+
 @given(any_metadata())
 async def test_every_resource_in_a_list_is_compared_as_it_is(metadata: dict[str, Any]) -> None:
     [found] = await cluster({"metadata": {"resourceVersion": "1"}, "items": [{"metadata": metadata}]}).list_resources(

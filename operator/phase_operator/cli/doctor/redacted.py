@@ -24,9 +24,7 @@ _LONGEST_NAME = 2048
 _LONGEST = 4096
 _HOSTS = re.compile(r"[-\w.:,/*\[\]]{1,4096}", re.ASCII)
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
-_FINALIZERS = frozenset(
-    {names.FINALIZER, names.FINALIZER_OUTSIDE, names.LEGACY_FINALIZER, "foregroundDeletion", "orphan"}
-)
+_FINALIZERS = frozenset({*names.FINALIZERS, names.LEGACY_FINALIZER, "foregroundDeletion", "orphan"})
 _IDENTITY = (
     *("name", "namespace", "uid", "resourceVersion", "generation"),
     *("creationTimestamp", "deletionTimestamp"),

@@ -20,7 +20,7 @@ from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parse_spec
 
-OURS = frozenset({names.FINALIZER, names.FINALIZER_OUTSIDE, names.LEGACY_FINALIZER})
+OURS = frozenset({*names.FINALIZERS, names.LEGACY_FINALIZER})
 _RETAIN, _DELETE = "Retain", "Delete"
 # The fields that name targets, in the order of a parsed spec, each with the field that holds a name.
 _NAMES = {"managedSecretReferences": "secretName", "managedConfigMapReferences": "configMapName"}
