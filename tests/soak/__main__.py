@@ -223,7 +223,11 @@ class Soak:
         async def is_so() -> bool:
             return not [each async for each in self._differences(admin)] and await self._restarted(admin)
 
-        await fleet.until(is_so, _IN_STEP, pause=1.0)
+        try:
+            await fleet.until(is_so, _IN_STEP, pause=1.0)
+        except AssertionError:
+            found = [f"{what}: {example}" async for what, example in self._differences(admin)]
+            raise AssertionError(f"not in step after {_IN_STEP:g} s: {found[:5]} of {len(found)}") from None
 
     async def _restarted(self, admin: fleet.Hands) -> bool:
         now = await self._workloads(admin)

@@ -5,13 +5,17 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import httpx
 import pytest
 
 from phase_dev.cluster import ControlPlane
+from phase_operator.api import names
+from support.api import api_of
 from support.api_proxy import ApiProxy, Scope
 from support.impatient import PROGRAM, STUCK
+from support.lease_stage import dynamic_secret
 from support.operator_process import OperatorProcess, eventually, meanwhile, running_operator
 from support.world import World
 
@@ -82,6 +86,29 @@ def lives_on(operator: OperatorProcess, seconds: float) -> None:
         failed = [line for line in answer.text.splitlines() if line.startswith(WORK)]
         assert failed == []
         time.sleep(0.2)
+
+
+def test_lists_agree_with_what_watches_have_shown_of_each_finalizer(stage: World, impatient: OperatorProcess) -> None:
+    # A list is compared every second, and what the watch never shows of it would fail liveness after three.
+    stage.phase_secret("merged", managedSecretReferences=[{"secretName": "merged", "creationPolicy": "Merge"}])
+    stage.until_ready("merged")
+    stage.apply(dynamic_secret("uploads", stage.phase.url))
+    eventually(lambda: stage.data("uploads-aws"), what="the lease")
+    api = api_of(stage.plane)
+
+    def there() -> list[dict[str, Any]]:
+        found = (api.get(*each, stage.namespace) for each in waiting)
+        return [each for each in found if each is not None]
+
+    waiting = (("phs", "merged"), ("pds", "uploads"))
+    assert [each["metadata"]["finalizers"] for each in there()] == [[names.FINALIZER], [names.FINALIZER_OUTSIDE]]
+
+    lives_on(impatient, 2.5 * STUCK)
+    eventually(lambda: impatient.get("/readyz").text == "ok\n", within=STUCK, what="readiness")
+
+    for each in waiting:
+        api.delete(*each, stage.namespace)
+    eventually(lambda: not there(), what="they are let go while the operator runs")
 
 
 def test_a_wait_for_the_api_server_is_no_standstill(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
