@@ -5,7 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.operator.conftest import control_plane, installed, kubectl, namespace, operator, stage, world
+from integration.operator.conftest import (
+    control_plane,
+    installed,
+    kubectl,
+    module_operator,
+    namespace,
+    operator,
+    stage,
+    world,
+)
 from phase_dev.cluster import ControlPlane
 from support.attacks import TRUSTED
 from support.bad_connections import BadConnections
@@ -16,7 +25,7 @@ from support.operator_process import REPOSITORY, OperatorProcess, running_operat
 from support.resolving import PROGRAM
 from support.world import World
 
-__all__ = ["control_plane", "installed", "kubectl", "namespace", "operator", "stage", "world"]
+__all__ = ["control_plane", "installed", "kubectl", "module_operator", "namespace", "operator", "stage", "world"]
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from phase_dev.server import EmbeddedPhase
 from support import suspended
 from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
-from support.operator_process import PROGRAM, OperatorProcess, install, running_operator
+from support.operator_process import PROGRAM, OperatorProcess, install
 from support.quoting import install_quoting, quoting_webhook
+from support.shared_operator import SharedOperator
 from support.world import World
 
 __all__ = ["control_plane", "kubectl", "namespace"]
@@ -27,18 +28,32 @@ def installed(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def operator(
+def module_operator(
     installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[OperatorProcess]:
-    """Run one operator for a module's tests; if the module says MISSES_TIME, they do not wait for its intervals."""
+) -> Iterator[SharedOperator]:
+    """Give the operator of a module's tests; if the module says MISSES_TIME, they do not wait for its intervals."""
     program = suspended.PROGRAM if getattr(request.module, "MISSES_TIME", False) else PROGRAM
-    with running_operator(installed, tmp_path_factory.mktemp("operator"), program=program) as process:
-        yield process
+    with SharedOperator(installed, tmp_path_factory.mktemp("operator"), program) as found:
+        yield found
 
 
 @pytest.fixture
-def stage(installed: ControlPlane, namespace: str, canary: Canary) -> Iterator[World]:
+def operator(module_operator: SharedOperator) -> OperatorProcess:
+    """Give the module's operator, at work."""
+    return module_operator.operator()
+
+
+@pytest.fixture
+def stage(
+    installed: ControlPlane,
+    module_operator: SharedOperator,
+    namespace: str,
+    canary: Canary,
+    request: pytest.FixtureRequest,
+) -> Iterator[World]:
     """Give a namespace with a token and a Phase of its own; the test runs the operator. Leaks fail the test."""
+    if "operator" not in request.fixturenames:
+        module_operator.stop()
     with EmbeddedPhase() as phase:
         for form in ("hex", "pss"):
             canary.token(phase.token("operator", form=form))

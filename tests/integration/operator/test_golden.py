@@ -21,7 +21,8 @@ from phase_operator.core.json_access import canonical, without
 from support.api import api_of
 from support.cli_files import pair_written
 from support.golden import Pair, pairs, shown
-from support.operator_process import OperatorProcess, eventually
+from support.operator_process import eventually
+from support.shared_operator import SharedOperator
 from support.world import phase_secret, secret
 
 pytestmark = pytest.mark.controlplane
@@ -43,8 +44,9 @@ class Standing:
 
 
 @pytest.fixture(scope="module")
-def standing(installed: ControlPlane, operator: OperatorProcess) -> Iterator[Standing]:
+def standing(installed: ControlPlane, module_operator: SharedOperator) -> Iterator[Standing]:
     """Apply every pair's PhaseSecret, each with a namespace and an app of its own, and wait for the verdicts."""
+    module_operator.operator()
     with EmbeddedPhase(seed()) as phase:
         token = phase.token("operator", form="pss")
         parts = (

@@ -1,0 +1,43 @@
+"""The operator of a module's tests, which is not there while one of them runs its own.
+
+Two operators at once, which do not elect a leader, both write targets and statuses; with other settings they contradict
+each other, and the last one to write wins.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from phase_dev.cluster import ControlPlane
+from support.operator_process import PROGRAM, OperatorProcess, running_operator
+
+
+class SharedOperator:
+    """Starts the operator when a test asks for it, and ends it with the block, or sooner."""
+
+    def __init__(self, plane: ControlPlane, folder: Path, program: Sequence[str] = PROGRAM) -> None:
+        self._plane, self._folder, self._program = plane, folder, program
+        self._running = ExitStack()
+        self._operator: OperatorProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def operator(self) -> OperatorProcess:
+        """Return the running operator."""
+        if self._operator is None:
+            starting = running_operator(self._plane, self._folder, program=self._program)
+            self._operator = self._running.enter_context(starting)
+        return self._operator
+
+    def stop(self) -> None:
+        """End it, if it runs."""
+        self._running.close()
+        self._operator = None
