@@ -20,7 +20,12 @@ def test_a_secret_reaches_phase_with_the_mark_of_its_resource(world: PushStage) 
     assert [(each["kind"], each["name"], each["entries"]) for each in status["sources"]] == [("Secret", "db", 2)]
     assert status["source"]["path"] == world.root
     assert "secrets.phase.dev/outside" in found["metadata"]["finalizers"]
-    assert {"Synced", "EntriesPushed"} <= {each["reason"] for each in world.events_of()}
+
+    def are_told() -> bool:
+        # Events are posted beside the work, after the status.
+        return {"Synced", "EntriesPushed"} <= {each["reason"] for each in world.events_of()}
+
+    eventually(are_told, what="both Events")
     assert world.phase.calls(method="POST") == 1
     sys.stdout.write(f"1 push of 2 entries: {world.phase.calls()} calls; {world.entry('PASSWORD').comment!r}\n")
 
