@@ -88,9 +88,8 @@ def generated(root: Path = ROOT) -> dict[str, str]:
     for definition in crd.DEFINITIONS:
         document = crd.document(definition)
         text = f"# {_NOTE.format(_of_kind(_MODELS, definition))}\n" + crd.as_yaml(document)
-        name = f"{names.GROUP}_{definition.plural}.yaml"
-        files[f"crds/{name}"] = text
-        files[f"helm/phase-operator/files/crds/{name}"] = text
+        files[definition.file] = text
+        files[f"helm/phase-operator/files/{definition.file}"] = text
     files[_INSTALL] = _install(root, files)
     value_tables = {"values": lambda: chart.tables((root / _VALUES).read_text())}
     drawings: dict[str, Callable[[], str]] = {

@@ -20,13 +20,12 @@ import httpx
 from phase_dev.cluster import ControlPlane
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.ports import Ports
-from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from support import suspended
 
 PROGRAM = ("-m", "phase_operator", "run")
 REPOSITORY = Path(__file__).resolve().parents[2]
-_CRDS = [f"crd/{each.plural}.{names.GROUP}" for each in DEFINITIONS]
+_CRDS = [f"crd/{each.name}" for each in DEFINITIONS]
 Found = TypeVar("Found")
 
 

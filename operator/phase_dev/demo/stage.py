@@ -26,15 +26,14 @@ from phase_dev.shell.guard import Guard
 from phase_dev.shell.ports import Ports
 from phase_dev.shell.processes import Patience, answers, sane_environment, wait_until
 from phase_dev.shell.terminal import Progress
-from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 
 NAMESPACE = "phase-demo"
-_CRDS = tuple(f"crd/{each.plural}.{names.GROUP}" for each in DEFINITIONS)
+_CRDS = tuple(f"crd/{each.name}" for each in DEFINITIONS)
 CHECKOUT = Path(__file__).parents[3]
 # What a user applies, but for the Deployment: the operator runs here as a process, under the pod's ServiceAccount.
 MANIFESTS = (
-    *(f"crds/{names.GROUP}_{each.plural}.yaml" for each in DEFINITIONS),
+    *(each.file for each in DEFINITIONS),
     "deploy/base/namespace.yaml",
     "deploy/base/serviceaccount.yaml",
     "deploy/base/lease.yaml",

@@ -82,6 +82,16 @@ class Definition:
     selectable: tuple[str, ...] = ()
     scope: Literal["Namespaced", "Cluster"] = "Namespaced"
 
+    @property
+    def name(self) -> str:
+        """The name of the CRD, by which kubectl knows the kind as well."""
+        return f"{self.plural}.{names.GROUP}"
+
+    @property
+    def file(self) -> str:
+        """Where a checkout has the CRD."""
+        return f"crds/{names.GROUP}_{self.plural}.yaml"
+
 
 def _condition(name: str, field: str) -> str:
     return f'.status.conditions[?(@.type=="{name}")].{field}'
@@ -159,7 +169,7 @@ def document(definition: Definition) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{definition.plural}.{names.GROUP}"},
+        "metadata": {"name": definition.name},
         "spec": {
             "group": names.GROUP,
             "names": {

@@ -122,7 +122,7 @@ class KubeResources:
         is a matter of its own.
         """
         if definition.plural not in served:
-            return f"their CRD is not there; apply crds/{names.GROUP}_{definition.plural}.yaml of this version"
+            return f"their CRD is not there; apply {definition.file} of this version"
         if not is_everywhere:
             return None
         try:

@@ -23,7 +23,7 @@ _SPELLINGS: Mapping[str, Resource] = {
     for spelling in (
         definition.kind.lower(),
         definition.plural,
-        f"{definition.plural}.{names.GROUP}",
+        definition.name,
         f"{definition.kind.lower()}.{names.GROUP}",
         *definition.short_names,
     )

@@ -11,7 +11,7 @@ from phase_operator.core.json_access import at, mapping, mappings, text
 from phase_operator.core.text import clean
 
 NAME = "CRDs"
-CRD_NAMES = tuple(f"{each.plural}.{names.GROUP}" for each in DEFINITIONS)
+CRD_NAMES = tuple(each.name for each in DEFINITIONS)
 APPLY = "kubectl phase crds | kubectl apply --server-side -f -"
 # Keywords that do not say what is accepted, and those that hold other fields.
 _BESIDE = frozenset({"description", "properties", "items", "additionalProperties", "default"})

@@ -71,7 +71,7 @@ async def installation(cluster: UserCluster) -> Installation:
         releases |= of_helm
     for home in sorted({each.namespace for each in objects if each.resource == DEPLOYMENTS}):
         objects += await _left_behind(cluster, home)
-    crds = [Own(CRDS, "", f"{each.plural}.{names.GROUP}") for each in OURS]
+    crds = [Own(CRDS, "", str(each)) for each in OURS]
     kept = [each for each in crds if await cluster.metadata(CRDS, "", each.name) is not None]
     # Without its CRDs an operator that still runs has nothing to do, and nothing to write.
     at = sum(each.resource == DEPLOYMENTS for each in objects)
