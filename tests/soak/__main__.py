@@ -127,7 +127,8 @@ class Soak:
         async with fleet.hands(self._plane) as admin:
             self._say(f"waiting until {self._size} PhaseSecrets are synced")
             await self._pushed.make(admin)
-            await self._until_in_step(admin)
+            if (missing := await self._until_in_step(admin)) is not None:
+                raise AssertionError(f"not in step after {_IN_STEP:g} s: {missing[:5]} of {len(missing)}")
             self._generations = await self._workloads(admin)
             while time.monotonic() - self._began < seconds:
                 until = time.monotonic() + period
@@ -205,10 +206,8 @@ class Soak:
     # What is so, beside what should be.
 
     async def _compare(self, admin: fleet.Hands) -> None:
-        try:
-            await self._until_in_step(admin)
-        except AssertionError:
-            await self._count_what_is_wrong(admin)
+        for what, example in await self._until_in_step(admin) or ():
+            self.counts.wrong(what, example)
         now = await self._workloads(admin)
         for name, generation in now.items():
             restarts = generation - self._generations.get(name, generation)
@@ -219,23 +218,21 @@ class Soak:
         self._generations, self._restarts = now, 0
         self.counts.did("comparisons")
 
-    async def _until_in_step(self, admin: fleet.Hands) -> None:
+    async def _until_in_step(self, admin: fleet.Hands) -> list[tuple[str, str]] | None:
+        """Wait until everything is in step; if it is not in time, return what is wrong, each with an example."""
+
         async def is_so() -> bool:
             return not [each async for each in self._differences(admin)] and await self._restarted(admin)
 
         try:
             await fleet.until(is_so, _IN_STEP, pause=1.0)
         except AssertionError:
-            found = [f"{what}: {example}" async for what, example in self._differences(admin)]
-            raise AssertionError(f"not in step after {_IN_STEP:g} s: {found[:5]} of {len(found)}") from None
+            return [each async for each in self._differences(admin)]
+        return None
 
     async def _restarted(self, admin: fleet.Hands) -> bool:
         now = await self._workloads(admin)
         return all(now[name] - before >= self._restarts for name, before in self._generations.items())
-
-    async def _count_what_is_wrong(self, admin: fleet.Hands) -> None:
-        async for what, example in self._differences(admin):
-            self.counts.wrong(what, example)
 
     async def _differences(self, admin: fleet.Hands) -> AsyncIterator[tuple[str, str]]:
         for each in self._pushed.differences():

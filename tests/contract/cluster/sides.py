@@ -78,8 +78,8 @@ class FakeSide:
 
     namespace: str = "team"
     cluster: FakeCluster = field(default_factory=FakeCluster)
-    # The uids of PhaseSecrets, in the order in which they were made.
-    made: list[str] = field(default_factory=list)
+    # How many PhaseSecrets were made: each has a uid of its own.
+    made: int = 0
 
     def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
         encoded = {key: value if value is None else _encode(ref, value) for key, value in data.items()}
@@ -114,8 +114,8 @@ class FakeSide:
         self.cluster.edit(ref, annotations={name: value})
 
     def resource(self, key: ObjectKey) -> str:
-        uid = f"uid-of-{key.name}-{len(self.made)}"
-        self.made.append(uid)
+        self.made += 1
+        uid = f"uid-of-{key.name}-{self.made}"
         self.cluster.uids[key] = uid
         body = phase_secret(key.name, "https://phase.example")
         self.cluster.bodies[key] = {**body, "metadata": {**body["metadata"], "uid": uid}}

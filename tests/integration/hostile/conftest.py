@@ -11,6 +11,7 @@ from integration.operator.conftest import (
     kubectl,
     module_operator,
     namespace,
+    no_second_operator,
     operator,
     stage,
     world,
@@ -25,7 +26,17 @@ from support.operator_process import REPOSITORY, OperatorProcess, running_operat
 from support.resolving import PROGRAM
 from support.world import World
 
-__all__ = ["control_plane", "installed", "kubectl", "module_operator", "namespace", "operator", "stage", "world"]
+__all__ = [
+    "control_plane",
+    "installed",
+    "kubectl",
+    "module_operator",
+    "namespace",
+    "no_second_operator",
+    "operator",
+    "stage",
+    "world",
+]
 
 
 @pytest.fixture(scope="module")

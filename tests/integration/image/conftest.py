@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from integration.operator.conftest import installed, module_operator, stage
+from integration.operator.conftest import installed, module_operator, no_second_operator, stage
 from phase_dev.image import bases, building, running
 from phase_dev.image.bases import Bases
 from phase_dev.image.building import REPOSITORY, Built
 from phase_dev.image.storage import Unfit, require
 from support.cluster_fixture import control_plane, kubectl, namespace
 
-__all__ = ["control_plane", "installed", "kubectl", "module_operator", "namespace", "stage"]
+__all__ = ["control_plane", "installed", "kubectl", "module_operator", "namespace", "no_second_operator", "stage"]
 
 NAME = "localhost/phase-operator:under-test"
 

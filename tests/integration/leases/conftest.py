@@ -10,10 +10,10 @@ from phase_dev.server import EmbeddedPhase
 from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
 from support.lease_stage import LeaseStage
-from support.operator_process import install
-from support.shared_operator import SharedOperator
+from support.operator_process import OperatorProcess, install
+from support.shared_operator import SharedOperator, no_second_operator, operator
 
-__all__ = ["control_plane", "kubectl", "namespace"]
+__all__ = ["control_plane", "kubectl", "namespace", "no_second_operator", "operator"]
 
 
 @pytest.fixture(scope="session")
@@ -26,21 +26,14 @@ def installed(control_plane: ControlPlane) -> ControlPlane:
 @pytest.fixture(scope="module")
 def module_operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedOperator]:
     """Give the module's operator."""
-    with SharedOperator(installed, tmp_path_factory.mktemp("operator")) as found:
-        yield found
+    found = SharedOperator(installed, tmp_path_factory.mktemp("operator"))
+    yield found
+    found.stop()
 
 
 @pytest.fixture
-def stage(
-    installed: ControlPlane,
-    module_operator: SharedOperator,
-    namespace: str,
-    canary: Canary,
-    request: pytest.FixtureRequest,
-) -> Iterator[LeaseStage]:
+def stage(installed: ControlPlane, no_second_operator: None, namespace: str, canary: Canary) -> Iterator[LeaseStage]:
     """Give a namespace with a token and a Phase of its own; the test runs the operator. Leaks fail the test."""
-    if "world" not in request.fixturenames:
-        module_operator.stop()
     with EmbeddedPhase() as phase:
         canary.token(phase.token("operator", form="hex"))
         stage = LeaseStage(installed, namespace, phase, canary)
@@ -50,9 +43,8 @@ def stage(
 
 
 @pytest.fixture
-def world(stage: LeaseStage, module_operator: SharedOperator) -> Iterator[LeaseStage]:
+def world(stage: LeaseStage, operator: OperatorProcess) -> Iterator[LeaseStage]:
     """Give the stage with the module's operator at work, which gives back what is left."""
-    operator = module_operator.operator()
     before = len(operator.log)
     stage.canary.watch(lambda: operator.log[before:])
     stage.canary.watch(lambda: operator.get("/metrics", metrics=True).text)

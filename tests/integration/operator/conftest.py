@@ -12,10 +12,10 @@ from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
 from support.operator_process import PROGRAM, OperatorProcess, install
 from support.quoting import install_quoting, quoting_webhook
-from support.shared_operator import SharedOperator
+from support.shared_operator import SharedOperator, no_second_operator, operator
 from support.world import World
 
-__all__ = ["control_plane", "kubectl", "namespace"]
+__all__ = ["control_plane", "kubectl", "namespace", "no_second_operator", "operator"]
 
 
 @pytest.fixture(scope="session")
@@ -33,27 +33,14 @@ def module_operator(
 ) -> Iterator[SharedOperator]:
     """Give the operator of a module's tests; if the module says MISSES_TIME, they do not wait for its intervals."""
     program = suspended.PROGRAM if getattr(request.module, "MISSES_TIME", False) else PROGRAM
-    with SharedOperator(installed, tmp_path_factory.mktemp("operator"), program) as found:
-        yield found
+    found = SharedOperator(installed, tmp_path_factory.mktemp("operator"), program)
+    yield found
+    found.stop()
 
 
 @pytest.fixture
-def operator(module_operator: SharedOperator) -> OperatorProcess:
-    """Give the module's operator, at work."""
-    return module_operator.operator()
-
-
-@pytest.fixture
-def stage(
-    installed: ControlPlane,
-    module_operator: SharedOperator,
-    namespace: str,
-    canary: Canary,
-    request: pytest.FixtureRequest,
-) -> Iterator[World]:
+def stage(installed: ControlPlane, no_second_operator: None, namespace: str, canary: Canary) -> Iterator[World]:
     """Give a namespace with a token and a Phase of its own; the test runs the operator. Leaks fail the test."""
-    if "operator" not in request.fixturenames:
-        module_operator.stop()
     with EmbeddedPhase() as phase:
         for form in ("hex", "pss"):
             canary.token(phase.token("operator", form=form))

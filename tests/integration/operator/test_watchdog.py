@@ -94,13 +94,12 @@ def test_lists_agree_with_what_watches_have_shown_of_each_finalizer(stage: World
     stage.until_ready("merged")
     stage.apply(dynamic_secret("uploads", stage.phase.url))
     eventually(lambda: stage.data("uploads-aws"), what="the lease")
-    api = api_of(stage.plane)
+    api, waiting = api_of(stage.plane), (("phs", "merged"), ("pds", "uploads"))
 
     def there() -> list[dict[str, Any]]:
         found = (api.get(*each, stage.namespace) for each in waiting)
         return [each for each in found if each is not None]
 
-    waiting = (("phs", "merged"), ("pds", "uploads"))
     assert [each["metadata"]["finalizers"] for each in there()] == [[names.FINALIZER], [names.FINALIZER_OUTSIDE]]
 
     lives_on(impatient, 2.5 * STUCK)
