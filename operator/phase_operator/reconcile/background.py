@@ -45,12 +45,16 @@ class BackgroundThread:
         await self._turn(namespace)
         loop = asyncio.get_running_loop()
         used = 0.0
+        # The thread has the result for a moment longer than the caller. By then it must not have what the work was made
+        # of: the memory that is counted for it is given back with the last reference.
+        pieces = [work]
+        del work
 
         def measured() -> Result:
             nonlocal used
             began = self._timer()
             try:
-                return work()
+                return pieces.pop()()
             finally:
                 used = self._timer() - began
 

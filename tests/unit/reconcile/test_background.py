@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import weakref
+from functools import partial
 
 import pytest
 
@@ -28,6 +30,28 @@ async def test_an_exception_of_the_work_is_raised() -> None:
     with pytest.raises(KeyError):
         await background.run(work, MUCH, "team")
     assert await background.run(lambda: 1, MUCH, "team") == 1
+
+
+async def test_the_thread_has_let_go_what_the_work_was_made_of_before_the_result_is_there() -> None:
+    """Otherwise an answer's memory would be given back a moment later than the caller, who counts on it, goes on."""
+
+    class Answer:
+        """Memory that is counted."""
+
+    answer = Answer()
+    held = [weakref.ref(answer)]
+    seen = list[bool]()
+
+    def timer() -> float:
+        """Look whether the answer is still there; asked before the work and after it."""
+        seen.append(held[0]() is not None)
+        return 0.0
+
+    waiting = BackgroundThread(timer).run(partial(isinstance, answer, Answer), MUCH, "team")
+    del answer
+
+    assert await waiting
+    assert seen == [True, False]
 
 
 async def test_a_namespace_with_much_to_do_lets_others_have_every_second_turn() -> None:
