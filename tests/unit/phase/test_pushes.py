@@ -1,8 +1,6 @@
 """Answers about pushed entries that no server should give, and what is made of them."""
 
-import gc
 import json
-import tracemalloc
 from typing import Any
 
 import httpx
@@ -22,6 +20,7 @@ from phase_operator.core.values import SecretValue
 from phase_operator.phase.push_wire import PushedEntries
 from phase_operator.phase.pushes import PushClient
 from support.canary import Canary
+from support.traced import taken
 from unit.phase.builders import APP_ID, URL, credential, place, session
 
 AT = PushPlace(URL, APP_ID, "production")
@@ -81,17 +80,12 @@ async def test_an_entry_takes_no_more_memory_than_is_counted(fields: dict[str, A
     """People write comments and tags, and their namespace has a share of the memory."""
     body = json.dumps(ENTRY | fields)
     PushedEntries("phase.example").made(ENTRY)
-    maker = PushedEntries("phase.example")
-    tracemalloc.start()
-    try:
-        found = maker.made(json.loads(body))
-        gc.collect()
-        taken, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    makers = [PushedEntries("phase.example") for _ in range(3)]
+    fresh = iter(makers)
 
-    assert found
-    assert taken <= maker.weight
+    found = taken(lambda: next(fresh).made(json.loads(body)), tries=len(makers))
+
+    assert found <= makers[0].weight
 
 
 async def test_a_message_about_an_answer_has_no_word_of_it(canary: Canary) -> None:
