@@ -152,6 +152,24 @@ def test_server_side_encryption_turned_on_reads_and_writes_nothing(world: World)
     world.until_data(["shop"], CURRENCY="CHF")
 
 
+def test_an_app_that_phase_calls_unencrypted_for_a_moment_is_kept_in_step_and_nobody_hears_of_it(world: World) -> None:
+    """The servers of one host may learn at different moments that server-side encryption is on."""
+    ask(world)
+    world.until_ready()
+    until_probed(world, TOKENS)
+    told = version(world, "phasesecret")
+    world.phase.turn_sse(APP)
+    until_probed(world, "/v1/environments/", times=1)
+    world.phase.turn_sse(APP, on=False)
+    world.phase.reset_calls()
+
+    world.in_time(lambda: world.phase.calls(route=TOKENS) >= 2, within=20, what="its keyring is read again")
+    assert version(world, "phasesecret") == told
+    world.phase.set(APP, ENVIRONMENT, "CURRENCY", "CHF")
+
+    world.until_data(["shop"], CURRENCY="CHF")
+
+
 def test_a_referenced_environment_changes_its_readers_and_nobody_else(world: World) -> None:
     world.phase.set(APP, ENVIRONMENT, "LICENCE", "${shared::development.LICENCE}")
     ask(world)

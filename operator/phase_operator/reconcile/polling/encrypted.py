@@ -3,7 +3,9 @@
 An app is asked by the public API until that refuses it as encrypted, or a list says that it is. With keys, one call for
 the account's keyring is then the probe of all its encrypted apps.
 
-Rule: an app changes sides at most once in a while, whatever its host says, so that a host that says both makes no loop.
+Rule: an app that the public API refuses as encrypted is at once read with keys, which open apps of both kinds. All else
+changes its side at most once in a while, whatever its host says, so that a host that says both makes no loop and hides
+nothing.
 """
 
 from collections.abc import Iterable
@@ -31,14 +33,12 @@ _OF_ADDRESS = (
 
 
 def refused_as_encrypted(
-    times: Timetable,
-    late: LateQueries,
-    app: AppState,
-    query_states: Iterable[QueryState],
-    error: ExpectedError,
-    now: float,
+    times: Timetable, app: AppState, query_states: Iterable[QueryState], error: ExpectedError, now: float
 ) -> set[ObjectKey]:
-    """Record that the public API refuses an app as encrypted, when it was probed or these queries were read."""
+    """Record that the public API refuses an app as encrypted, when it was probed or these queries were read.
+
+    However lately it was taken for another: if it waited here, nothing of it would be read meanwhile.
+    """
     account_state = times.account_state
     for query_state in query_states:
         query_state.wanted = query_state.urgency(PollPriority.MOVED)
@@ -51,10 +51,6 @@ def refused_as_encrypted(
     if not account_state.has_keys:
         times.plan(app.ref, now + retry_source(error, 1, HEALING, repr(app.ref)))
         return app.close(error)
-    if not _may_switch(app, now):
-        app.hold()
-        times.plan(app.ref, app.switched_at + HEALING)
-        return results.trouble(times, late, app, error, now)
     _begin_encryption(times, app, now)
     if not account_state.keys.is_fresh(now):
         times.probe(app, now)

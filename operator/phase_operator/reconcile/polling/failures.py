@@ -30,7 +30,7 @@ def failed(
         case ReadKeyring():
             return encrypted.keyring_failed(times, late, error, now)
         case Probe() | Read(keys=None) if error.reason is Reason.APP_ENCRYPTED and _is_of_app(times, call):
-            return _refused_as_encrypted(times, late, call, error, now)
+            return _refused_as_encrypted(times, call, error, now)
         case Probe():
             return _probe_failed(times, late, call, error, now, events)
         case Read():
@@ -43,11 +43,9 @@ def _is_of_app(times: Timetable, call: Probe | Read) -> bool:
     return app is not None and app.id == call.app_id
 
 
-def _refused_as_encrypted(
-    times: Timetable, late: LateQueries, call: Probe | Read, error: ExpectedError, now: float
-) -> set[ObjectKey]:
+def _refused_as_encrypted(times: Timetable, call: Probe | Read, error: ExpectedError, now: float) -> set[ObjectKey]:
     query_states = times.account_state.still_asked(call)
-    return encrypted.refused_as_encrypted(times, late, times.account_state.apps[call.app], query_states, error, now)
+    return encrypted.refused_as_encrypted(times, times.account_state.apps[call.app], query_states, error, now)
 
 
 def _read_failed(times: Timetable, call: Read, error: ExpectedError, now: float) -> set[ObjectKey]:
