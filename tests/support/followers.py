@@ -55,7 +55,10 @@ def noted(world: World, name: str = "web", kind: str = "deployment") -> str | No
 
 
 def until_noted(world: World, *workloads: tuple[str, str]) -> None:
-    """Wait until it is noted what the pods of these workloads run with."""
+    """Wait until it is noted what the pods of these workloads run with.
+
+    They were there when a target of theirs was written: of one that comes later, nothing is noted until the next write.
+    """
     for kind, name in workloads or (("deployment", "web"),):
         eventually(lambda k=kind, n=name: noted(world, n, k), what=f"{kind} {name} is noted")  # type: ignore[misc]
 

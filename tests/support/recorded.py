@@ -112,6 +112,10 @@ def scene(url: str) -> list[dict[str, Any]]:
     forced = one("forced")
     forced["metadata"]["annotations"] = {"secrets.phase.dev/sync": "1"}
     return [
+        # First, so that they are noted before their Secret is written.
+        workload(replicas=1),
+        workload("StatefulSet", replicas=1),
+        workload("DaemonSet"),
         one("shop", managedConfigMapReferences=[{"configMapName": "shop-config"}]),
         to("owned", deletionPolicy="Delete"),
         to("orphan", creationPolicy="Orphan"),
@@ -132,9 +136,6 @@ def scene(url: str) -> list[dict[str, Any]]:
         one("no-entries", phaseAppEnvPath="/nothing-is-here"),
         to("foreign"),
         one("refused", managedSecretReferences=[{"secretName": "refused", "secretNamespace": "kube-public"}]),
-        workload(replicas=1),
-        workload("StatefulSet", replicas=1),
-        workload("DaemonSet"),
     ]
 
 

@@ -10,7 +10,7 @@ from phase_dev.server import EmbeddedPhase
 from phase_operator.api import names
 from support.api_proxy import ApiProxy
 from support.cluster_fixture import new_namespace
-from support.followers import SETTLE, generation, noted, workload
+from support.followers import SETTLE, generation, noted, until_restarted, workload
 from support.mallory import Mallory, mallory_in
 from support.operator_process import eventually, running_operator
 from support.world import World, phase_secret, secret
@@ -62,6 +62,8 @@ def test_a_spy_who_names_a_target_imposes_no_followers_and_learns_of_none(
     flags = [*SETTLE, *(f"--grant=from={mallory.namespace},to={stage.namespace},{what}" for what in grants)]
     with running_operator(stage.plane, tmp_path, *flags) as stage.operator:
         quiet_web(stage)
+        # A workload that follows shows when what follows has been done.
+        stage.apply(workload(name="follower"))
         stage.phase_secret()
         stage.until_ready()
         for name, suspend in (("at-work", False), ("suspended", True)):
@@ -71,12 +73,9 @@ def test_a_spy_who_names_a_target_imposes_no_followers_and_learns_of_none(
             his.until_reason("Suspended" if suspend and grants else reason, name)
 
         stage.phase.set("shop", "Production", "LOG_LEVEL", "changed")
-        stage.until_data(["shop"], LOG_LEVEL="changed")
-        # A workload that follows shows when what follows has been done.
-        stage.apply(workload(name="follower"))
-        eventually(lambda: noted(stage, "follower"), what="a follower is noted")
+        until_restarted(stage, "follower", since=1)
         stage.phase.set("shop", "Production", "LOG_LEVEL", "again")
-        eventually(lambda: generation(stage, "follower") == 2, what="a follower is restarted")
+        until_restarted(stage, "follower", since=2)
 
         assert (noted(stage), generation(stage)) == (None, 1)
         assert not tells_of_web(his)

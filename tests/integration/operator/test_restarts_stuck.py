@@ -1,6 +1,6 @@
 """Roll-outs that cannot end, on real controllers: they hold up neither their cure nor anybody else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -80,9 +80,9 @@ def test_content_rolls_over_roll_outs_of_every_kind_that_cannot_end(world: World
 
 
 def test_a_stateful_set_that_waits_for_its_broken_pod_is_marked_and_told(world: World) -> None:
+    world.apply(workload("StatefulSet", replicas=2))
     world.phase_secret()
     world.until_ready()
-    world.apply(workload("StatefulSet", replicas=2))
     until_running(world, 2)
     until_noted(world, ("statefulset", "web"))
     world.apply(workload("StatefulSet", replicas=2, spec=pod(**NOWHERE)))
@@ -96,20 +96,31 @@ def test_a_stateful_set_that_waits_for_its_broken_pod_is_marked_and_told(world: 
     assert world.condition()["status"] == "True"
 
 
+def until_all_places_are_taken(world: World, names: Sequence[str]) -> None:
+    """Change what stuck workloads read, and wait until their restarts have every place that one namespace may have."""
+    change(world, "no cure")
+    world.until(
+        lambda: "its turn has not come" in str(told(world).get("notRestarted")), what="the others wait for places"
+    )
+    restarted = [name for name in names if generation(world, name) > 1]
+    assert 0 < len(restarted) < len(names)
+
+
 def test_stuck_roll_outs_of_one_namespace_hold_up_no_other(world: World) -> None:
     neighbour = World(world.plane, f"{world.namespace}-stuck", world.phase, world.canary)
     neighbour.operator = world.operator
     world.plane.kubectl("create", "namespace", neighbour.namespace)
     neighbour.token()
-    neighbour.phase_secret()
-    neighbour.until_ready()
     every = [f"stuck-{number}" for number in range(12)]
     for name in every:
         neighbour.apply(workload(name=name, replicas=1, spec=pod(**NOWHERE), progressDeadlineSeconds=NEVER))
+    neighbour.phase_secret()
+    neighbour.until_ready()
     until_noted(neighbour, *(("deployment", name) for name in every))
+    until_all_places_are_taken(neighbour, every)
+    world.apply(workload(replicas=1))
     world.phase_secret()
     world.until_ready()
-    world.apply(workload(replicas=1))
     until_running(world, 1)
     until_noted(world)
 
