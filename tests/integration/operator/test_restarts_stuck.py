@@ -84,6 +84,10 @@ def test_a_stateful_set_that_waits_for_its_broken_pod_is_marked_and_told(world: 
     world.phase_secret()
     world.until_ready()
     until_running(world, 2)
+    eventually(
+        lambda: ((world.get("statefulset", "web") or {}).get("status") or {}).get("availableReplicas") == 2,
+        what="its controller has seen that they run",
+    )
     until_noted(world, ("statefulset", "web"))
     world.apply(workload("StatefulSet", replicas=2, spec=pod(**NOWHERE)))
     until_stuck(world)
