@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from phase_operator.api import names
 from phase_operator.api.base import NamespaceName
+from phase_operator.core.access.default_host import parse_default_host
 from phase_operator.core.access.grants import ANY, Grant, parse_grant
 from phase_operator.core.access.hosts import Host, parse_host
 from phase_operator.core.access.proxies import Proxies
@@ -69,7 +70,12 @@ class Settings(BaseSettings):
         (),
         description="Allow this host of Phase only, such as https://phase.example.com or https://*.example.com; may "
         "be repeated, in the variable separated by commas. Default: any host for a token in the resource's own "
-        "namespace; only Phase's cloud for a token in another namespace, and for what is pushed.",
+        "namespace; only --default-host for a token in another namespace, and for what is pushed.",
+    )
+    default_host: str | None = Field(
+        None,
+        description="Host of Phase for resources that name none in phaseHost, such as https://phase.example.com. "
+        "Default: Phase's cloud, https://console.phase.dev.",
     )
     allow_impersonation_types: bool = Field(
         False,
@@ -244,6 +250,11 @@ class Settings(BaseSettings):
     def _hosts(cls, value: Any) -> Any:
         return tuple(parse_host(text) for text in _parts(value, ","))
 
+    @field_validator("default_host")
+    @classmethod
+    def _asked(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return None if value is None else parse_default_host(value, info.data.get("allow_phase_host", ()))
+
     @field_validator("phase_ca_file")
     @classmethod
     def _loadable(cls, value: Path | None) -> Path | None:
@@ -290,6 +301,11 @@ def phase_token() -> str:
 def phase_host() -> str:
     """Return the URL of Phase that a person gives commands in `PHASE_HOST`; "" if there is none."""
     return os.environ.get("PHASE_HOST", "")
+
+
+def default_host() -> str:
+    """Return the operator's setting of a host for resources that name none, as commands are told it; "" for not."""
+    return os.environ.get(f"{PREFIX}DEFAULT_HOST", "")
 
 
 def wants_no_colour() -> bool:

@@ -68,15 +68,30 @@ def each_helm(request: pytest.FixtureRequest) -> Run:
     return run
 
 
+def local(values: dict[str, Any] | None) -> dict[str, Any]:
+    """Return values that need not name a registry, as a cluster of one's own laptop has them."""
+    given = values or {}
+    return given | {"image": {"allowLocal": True} | given.get("image", {})}
+
+
 def template(
-    helm: Run, values: dict[str, Any] | None, *apis: str, kubernetes: str = KUBERNETES[-1], chart: Path = CHART
+    helm: Run,
+    values: dict[str, Any] | None,
+    *apis: str,
+    kubernetes: str = KUBERNETES[-1],
+    chart: Path = CHART,
+    tests: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `helm template` with values as a dict, for a cluster that has these APIs in addition to its own."""
+    """Run `helm template` with values as a dict, for a cluster that has these APIs in addition to its own.
+
+    What `helm test` makes is only there if asked for.
+    """
     return helm(
         *("template", "phase-operator", chart, "--namespace", "phase-system"),
         *("--kube-version", kubernetes, "--values", "-"),
+        *(() if tests else ("--skip-tests",)),
         *(word for api in apis for word in ("--api-versions", api)),
-        stdin=json.dumps(values or {}),
+        stdin=json.dumps(local(values)),
     )
 
 
@@ -97,16 +112,20 @@ def render_chart(helm: Run) -> Render:
     """Give `helm template` with values as a dict; its answer is objects. The same values are rendered once."""
 
     @cache
-    def rendered(values: str, *apis: str, kubernetes: str, chart: Path) -> bytes:
-        done = template(helm, json.loads(values), *apis, kubernetes=kubernetes, chart=chart)
+    def rendered(values: str, *apis: str, kubernetes: str, chart: Path, tests: bool) -> bytes:
+        done = template(helm, json.loads(values), *apis, kubernetes=kubernetes, chart=chart, tests=tests)
         assert done.returncode == 0, done.stderr
         return pickle.dumps(load(done.stdout))
 
     def render(
-        values: dict[str, Any] | None = None, *apis: str, kubernetes: str = KUBERNETES[-1], chart: Path = CHART
+        values: dict[str, Any] | None = None,
+        *apis: str,
+        kubernetes: str = KUBERNETES[-1],
+        chart: Path = CHART,
+        tests: bool = False,
     ) -> list[Object]:
         objects: list[Object] = pickle.loads(
-            rendered(json.dumps(values or {}), *apis, kubernetes=kubernetes, chart=chart)
+            rendered(json.dumps(values or {}), *apis, kubernetes=kubernetes, chart=chart, tests=tests)
         )
         return objects  # a copy for each test, which may change it
 
@@ -127,7 +146,7 @@ def notes(helm: Run) -> Notes:
         assert done.returncode == 0, done.stderr
         return done.stdout.partition("NOTES:\n")[2]
 
-    return lambda values: told(json.dumps(values))
+    return lambda values: told(json.dumps(local(values)))
 
 
 @pytest.fixture(scope="session")

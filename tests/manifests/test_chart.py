@@ -1,5 +1,6 @@
 """What the chart's values do, one by one, and which are refused with which sentence."""
 
+import json
 import re
 import shlex
 import shutil
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from manifests.conftest import Notes, Render, Run, template
-from manifests.objects import CHART, KUBERNETES, ROOT, Object, kinds, one, validate
+from manifests.objects import CHART, KUBERNETES, ROOT, Object, kinds, load, one, validate
 from manifests.test_deploy_and_chart import APIS, EVERYTHING, MONITOR, deployment_of, environment, pod_of
 from phase_dev import chart, documents
 from phase_operator.settings import PREFIX
@@ -54,17 +55,40 @@ def ports(rule: dict[str, Any]) -> list[Any]:
     ("image", "wanted"),
     [
         pytest.param({}, "phase-operator:0.1.0", id="neither"),
-        pytest.param({"registry": "r.example:5000/a"}, "r.example:5000/a/phase-operator:0.1.0", id="a registry"),
+        pytest.param(
+            {"registry": "r.example:5000/a", "allowLocal": False},
+            "r.example:5000/a/phase-operator:0.1.0",
+            id="a registry",
+        ),
         pytest.param({"repository": "r.example/b", "tag": "x"}, "r.example/b:x", id="all in the repository"),
         pytest.param(
-            {"registry": "r", "tag": "x", "digest": f"sha256:{'a' * 64}"},
-            f"r/phase-operator@sha256:{'a' * 64}",
+            {"registry": "localhost", "allowLocal": False, "tag": "x", "digest": f"sha256:{'a' * 64}"},
+            f"localhost/phase-operator@sha256:{'a' * 64}",
             id="a digest wins",
         ),
     ],
 )
 def test_the_image_is_put_together(image: dict[str, str], wanted: str, render_chart: Render) -> None:
     assert pod_of(render_chart({"image": image}))["containers"][0]["image"] == wanted
+
+
+def test_a_parent_chart_may_turn_it_on_and_off(tmp_path: Path, each_helm: Run) -> None:
+    """Helm advises to make a chart optional by `condition:`; the value is the chart's too, and its schema knows it."""
+    parent = tmp_path / "parent"
+    shutil.copytree(CHART, parent / "charts/phase-operator")
+    dependency = {"name": "phase-operator", "version": "0.1.0", "condition": "phase-operator.enabled"}
+    about = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
+    (parent / "Chart.yaml").write_text(yaml.safe_dump(about))
+
+    made = {}
+    for is_on in (True, False):
+        values = {"phase-operator": {"enabled": is_on, "image": {"registry": "registry.example"}}}
+        done = each_helm("template", "x", parent, "--values", "-", stdin=json.dumps(values))
+        assert done.returncode == 0, done.stderr
+        made[is_on] = load(done.stdout)
+
+    assert one(made[True], "Deployment")
+    assert made[False] == []
 
 
 def test_a_parent_chart_says_where_images_are(render_chart: Render) -> None:
@@ -74,6 +98,26 @@ def test_a_parent_chart_says_where_images_are(render_chart: Render) -> None:
 
     assert pod["containers"][0]["image"] == "mirror.example/phase-operator:0.1.0"
     assert pod["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+
+
+def test_a_parent_chart_says_where_pods_run(render_chart: Render) -> None:
+    parent = {
+        "podLabels": {"a": "parent", "b": "parent"},
+        "nodeSelector": {"kubernetes.io/os": "windows", "pool": "system"},
+        "tolerations": [{"key": "system"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "system-cluster-critical",
+    }
+    own = {"tolerations": [{"key": "own"}], "affinity": {"podAffinity": {}}, "priorityClassName": "own"}
+
+    spec = deployment_of(render_chart({"global": parent, "podLabels": {"a": "own"}}))["template"]
+    pod = spec["spec"]
+
+    assert spec["metadata"]["labels"].items() >= {("a", "own"), ("b", "parent")}
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", "pool": "system"}
+    assert {name: pod[name] for name in own} == {name: parent[name] for name in own}
+    pod = pod_of(render_chart({"global": parent, **own}))
+    assert {name: pod[name] for name in own} == own
 
 
 @pytest.mark.parametrize(
@@ -102,6 +146,24 @@ def test_pods_are_replaced_as_leader_election_allows(
 )
 def test_the_disruption_budget_is_for_replicas(values: dict[str, Any], made: bool, render_chart: Render) -> None:
     assert ("PodDisruptionBudget" in kinds(render_chart(values))) == made
+
+
+@pytest.mark.parametrize(
+    ("budget", "wanted"),
+    [
+        pytest.param({}, {"maxUnavailable": 1}, id="one at once"),
+        pytest.param({"maxUnavailable": "50%"}, {"maxUnavailable": "50%"}, id="a part at once"),
+        pytest.param({"minAvailable": 1}, {"minAvailable": 1}, id="one stays"),
+        pytest.param({"minAvailable": 0}, {"minAvailable": 0}, id="none has to stay"),
+        pytest.param({"minAvailable": "50%"}, {"minAvailable": "50%"}, id="a part stays"),
+    ],
+)
+def test_the_disruption_budget_is_told_from_one_side(
+    budget: dict[str, Any], wanted: dict[str, Any], render_chart: Render
+) -> None:
+    spec = one(render_chart({"podDisruptionBudget": budget}), "PodDisruptionBudget")["spec"]
+
+    assert {name: value for name, value in spec.items() if "vailable" in name} == wanted
 
 
 def test_a_constraint_without_a_selector_gets_the_deployments(render_chart: Render) -> None:
@@ -141,6 +203,8 @@ def test_a_value_that_is_named_like_a_field_of_pods_is_handed_on(name: str, rend
         pytest.param({"leases": {"drainSeconds": 600}, "drainSeconds": 600}, 1202, id="the most"),
         pytest.param({"terminationGracePeriodSeconds": 1_000_000}, 1_000_000, id="the value, where it is enough"),
         pytest.param({"leases": {"drainSeconds": 50}, "terminationGracePeriodSeconds": 56}, 56, id="just enough"),
+        pytest.param({"lifecycle": {"preStop": {"sleep": {"seconds": 7}}}}, 37, id="more for a sleep before the end"),
+        pytest.param({"lifecycle": {"preStop": {"httpGet": {"port": 8081}}}}, 30, id="another hook"),
     ],
 )
 def test_the_pod_has_the_time_that_both_drains_take(values: dict[str, Any], seconds: int, render_chart: Render) -> None:
@@ -161,6 +225,35 @@ def test_containers_of_ones_own_stand_beside_the_operator(render_chart: Render) 
     assert pod["containers"][1] == EVERYTHING["extraContainers"][0]
     assert pod["initContainers"] == EVERYTHING["extraInitContainers"]
     assert pod["containers"][0]["envFrom"] == EVERYTHING["extraEnvFrom"]
+
+
+def test_flags_hooks_and_fields_of_ones_own_are_handed_on(render_chart: Render) -> None:
+    pod = pod_of(render_chart(EVERYTHING))
+    container = pod["containers"][0]
+
+    assert container["args"] == ["run", *EVERYTHING["extraArgs"]]
+    assert container["lifecycle"] == EVERYTHING["lifecycle"]
+    assert pod["setHostnameAsFQDN"] is True
+    assert pod_of(render_chart({}))["containers"][0]["args"] == ["run"]
+
+
+def test_every_field_of_the_pod_that_the_chart_sets_is_refused_in_extra_fields(helm: Run, render_chart: Render) -> None:
+    """The lists in _checks.tpl forget none."""
+    fields = pod_of(render_chart(EVERYTHING)).keys() - EVERYTHING["podSpecExtra"].keys()
+    assert len(fields) > 15
+
+    for field in fields:
+        done = template(helm, {"podSpecExtra": {field: {}}})
+        assert re.search(f"podSpecExtra: ({field} is a value|{field} comes from|.* needs {field} )", done.stderr), field
+
+
+def test_the_crds_come_alone_if_nothing_else_is_wanted(render_chart: Render) -> None:
+    objects = render_chart(EVERYTHING | {"crds": {"only": True}, "extraObjects": []}, *APIS, tests=True)
+
+    assert kinds(objects) == {"CustomResourceDefinition"}
+    crds = [each for each in render_chart({}) if each["kind"] == "CustomResourceDefinition"]
+    assert render_chart({"crds": {"only": True}, "image": {"allowLocal": False}}, tests=True) == crds
+    assert len(crds) == 3
 
 
 def test_objects_of_ones_own_are_filled_in(render_chart: Render) -> None:
@@ -245,7 +338,10 @@ def test_the_network_policy_selects_the_pods_and_lets_little_through(render_char
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert [ports(rule) for rule in spec["ingress"]] == [["health"], ["metrics"]]
     assert names == {"health", "metrics"}
-    assert [ports(rule) for rule in spec["egress"]] == [[53, 53], [443, 6443], [443]]
+    name_servers, *others = [ports(rule) for rule in spec["egress"]]
+    # OpenShift's name servers listen on 5353, minikube's API server on 8443, that of MicroK8s on 16443.
+    assert name_servers == [53, 53, 5353, 5353]
+    assert others == [[443, 6443, 8443, 16443], [443]]
 
 
 def test_the_network_policy_follows_phase_and_the_proxy(render_chart: Render) -> None:
@@ -259,6 +355,14 @@ def test_the_network_policy_follows_phase_and_the_proxy(render_chart: Render) ->
     assert [ports(rule) for rule in egress[2:]] == [[443, 8443, 8000, 80], [80, 3128]]
 
 
+def test_the_network_policy_lets_the_default_host_through(render_chart: Render) -> None:
+    alone = policy({"phase": {"defaultHost": "https://phase.example:8443/base"}}, render_chart)
+    listed = {"defaultHost": "https://a.example:81", "allowedHosts": ["https://a.example:81"]}
+
+    assert ports(alone["egress"][2]) == [443, 8443], "a resource may still name another host"
+    assert ports(policy({"phase": listed}, render_chart)["egress"][2]) == [81]
+
+
 def test_the_network_policy_takes_peers_and_more_rules(render_chart: Render) -> None:
     given = EVERYTHING["networkPolicy"]
 
@@ -266,7 +370,8 @@ def test_the_network_policy_takes_peers_and_more_rules(render_chart: Render) -> 
 
     assert spec["ingress"][1]["from"] == given["metricsFrom"]
     assert spec["ingress"][-1] == given["extraIngress"][0]
-    api_server, phase = spec["egress"][1:3]
+    name_servers, api_server, phase = spec["egress"][:3]
+    assert (ports(name_servers), name_servers["to"]) == ([1053, 1053], given["dnsTo"])
     assert (ports(api_server), api_server["to"]) == ([6443], given["apiServerTo"])
     assert phase["to"] == given["phaseTo"]
     assert spec["egress"][-1] == given["extraEgress"][0]
@@ -290,6 +395,25 @@ def test_a_monitor_finds_the_metrics_from_another_namespace(
     [endpoint] = found["spec"][endpoints]
     assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == ("metrics", "/metrics", "1m30s")
     assert found["metadata"]["labels"]["release"] == "prometheus"
+    assert (endpoint["honorLabels"], endpoint["scheme"], endpoint["tlsConfig"]) == (True, "https", MONITOR["tlsConfig"])
+    assert found["spec"]["jobLabel"] == MONITOR["jobLabel"]
+    assert found["spec"]["targetLabels" if kind == "ServiceMonitor" else "podTargetLabels"] == MONITOR["targetLabels"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("serviceMonitor", "ServiceMonitor"), ("prometheusRule", "PrometheusRule")]
+)
+def test_a_kind_that_the_cluster_does_not_know_is_made_or_refused_as_told(
+    value: str, kind: str, helm: Run, render_chart: Render
+) -> None:
+    def metrics(mode: str) -> dict[str, Any]:
+        return {"metrics": {"renderMode": mode, value: {"enabled": True}}}
+
+    assert one(render_chart(metrics("alwaysRender")), kind)
+    assert one(render_chart(metrics("failIfMissing"), *APIS), kind)
+    refused = template(helm, metrics("failIfMissing"))
+    assert refused.returncode != 0
+    assert f"renderMode is failIfMissing, and the cluster does not know the kind {kind}" in refused.stderr
 
 
 def test_a_kind_that_the_cluster_does_not_know_is_left_out(render_chart: Render, with_monitoring: Path) -> None:
@@ -357,7 +481,106 @@ REFUSED = [
     Refused({"leaderElection": {"leaseSeconds": 1}}, "leaseSeconds", what="a Lease that ends at once"),
     Refused({"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable", what="a budget against every drain"),
     Refused({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "maxUnavailable", what="the same in percent"),
-    Refused({"podDisruptionBudget": {"minAvailable": 1}}, "minAvailable", what="a budget from the other side"),
+    Refused(
+        {"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}},
+        "podDisruptionBudget: minAvailable and maxUnavailable are both set",
+        what="a budget from both sides",
+    ),
+    Refused(
+        {"podDisruptionBudget": {"minAvailable": 2}},
+        "podDisruptionBudget.minAvailable is 2 of 2 replicas: no node",
+        what="as many as there are have to stay",
+    ),
+    Refused(
+        {"podDisruptionBudget": {"minAvailable": "51%"}},
+        "podDisruptionBudget.minAvailable is 51% of 2 replicas: no node",
+        what="the same in percent, rounded up",
+    ),
+    Refused({"podDisruptionBudget": {"minAvailable": "100%"}}, "minAvailable", what="all of them have to stay"),
+    Refused(
+        {"image": {"allowLocal": False}},
+        "image: phase-operator:0.1.0 names no registry",
+        what="an image that engines look for elsewhere",
+    ),
+    Refused(
+        {"image": {"allowLocal": False, "repository": "team/phase-operator"}},
+        "set image.registry",
+        what="a folder of Docker Hub",
+    ),
+    Refused(
+        {"image": {"allowLocal": False}, "global": {"imageRegistry": "mirror"}},
+        "image: mirror/phase-operator:0.1.0 names no registry",
+        what="a registry that is none",
+    ),
+    Refused(
+        {"crds": {"only": True, "install": False}}, "crds.only is true and crds.install is false", what="nothing at all"
+    ),
+    Refused(
+        {"rbac": {"aggregateTo": {"admin": False}}},
+        "rbac.aggregateTo.edit is true and rbac.aggregateTo.admin is false",
+        what="an administrator who may do less",
+    ),
+    Refused({"rbac": {"aggregateTo": {"cluster-admin": True}}}, "cluster-admin", what="a role that gets all anyway"),
+    Refused(
+        {"phase": {"defaultHost": "https://a.example", "allowedHosts": ["https://b.example"]}},
+        "phase.defaultHost is https://a.example, which phase.allowedHosts leaves out",
+        what="a default host that may not be asked",
+    ),
+    Refused(
+        {"phase": {"defaultHost": "https://a.b.example", "allowedHosts": ["https://*.example"]}},
+        "which phase.allowedHosts leaves out",
+        what="a default host two labels further",
+    ),
+    Refused(
+        {"phase": {"defaultHost": "https://a.example:8443", "allowedHosts": ["https://*.example"]}},
+        "which phase.allowedHosts leaves out",
+        what="a default host on another port",
+    ),
+    Refused({"phase": {"defaultHost": "phase.example"}}, "/phase/defaultHost", what="a default host without scheme"),
+    Refused({"phase": {"defaultHost": "https://u:p@a.example"}}, "/phase/defaultHost", what="a password in a host"),
+    Refused({"phase": {"quota": -1}}, "/phase/quota", what="fewer calls than none"),
+    Refused({"phase": {"workers": 65}}, "/phase/workers", what="more calls than workers may make"),
+    Refused({"phase": {"fullReadSeconds": 59}}, "/phase/fullReadSeconds", what="everything all the time"),
+    Refused({"phase": {"referenceSeconds": -1}}, "/phase/referenceSeconds", what="less than no age"),
+    Refused({"workers": 0}, "/workers", what="nobody who works"),
+    Refused({"extraArgs": ["run"]}, "/extraArgs/0", what="a word that is no flag"),
+    Refused(
+        {"extraArgs": ["--grant=from=a,to=b,what=token"]},
+        "extraArgs: --grant comes from the value grants",
+        what="a flag that is a value",
+    ),
+    Refused(
+        {"extraArgs": ["--phase-quota=3"]},
+        "extraArgs: --phase-quota comes from the value phase.quota",
+        what="a flag that is a value, while the value is not set",
+    ),
+    Refused({"extraArgs": ["--health-port=1"]}, "rely on its own --health-port", what="another port by a flag"),
+    Refused({"podSpecExtra": {"tolerations": []}}, "podSpecExtra: tolerations is a value", what="a field twice"),
+    Refused(
+        {"podSpecExtra": {"volumes": []}},
+        "podSpecExtra: volumes comes from the value extraVolumes",
+        what="a field with a value of another name",
+    ),
+    Refused({"podSpecExtra": {"restartPolicy": "Never"}}, "needs restartPolicy", what="a pod that is not restarted"),
+    Refused({"lifecycle": {"preStart": {}}}, "preStart", what="a hook that there is not"),
+    Refused(
+        {"lifecycle": {"preStop": {"sleep": {"seconds": 5}}}, "terminationGracePeriodSeconds": 30},
+        "with 2 for the rest and 5 for the sleep of lifecycle.preStop, take 35",
+        what="a sleep that leaves no time for the rest",
+    ),
+    Refused(
+        {"metrics": {"serviceMonitor": {"tlsConfig": {"insecureSkipVerify": True}}}},
+        "metrics.serviceMonitor.tlsConfig needs metrics.serviceMonitor.scheme https",
+        what="a certificate over http",
+    ),
+    Refused({"metrics": {"renderMode": "always"}}, "/metrics/renderMode", what="a mode of four"),
+    Refused(
+        {"metrics": {"service": {"ipFamilies": ["IPv4", "IPv6"]}}},
+        "set metrics.service.ipFamilyPolicy",
+        what="two families for one stack",
+    ),
+    Refused({"metrics": {"service": {"ipFamilies": ["IPv5"]}}}, "/ipFamilies/0", what="a family that there is not"),
+    Refused({"networkPolicy": {"dnsPorts": []}}, "dnsPorts", what="no way to the name servers"),
     Refused({"image": {"tagg": "1"}}, "tagg", what="a typing error"),
     Refused(
         {"image": {"digest": "latest"}}, "image.digest is latest; it has to be sha256:", what="a digest that is none"
@@ -507,7 +730,8 @@ REFUSED = [
 REFUSED_BY_HELM3_TOO = {
     *("fewer replicas than none", "a typing error", "an unknown level", "one namespace that is not a list"),
     *("a host without scheme", "a grant by name and label", "no name server", "two writers", "two monitors"),
-    *("a variable that is a value", "an alert that there is not"),
+    *("a variable that is a value", "an alert that there is not", "a budget from both sides"),
+    *("a flag that is a value", "the same in percent, rounded up", "a default host that may not be asked"),
 }
 
 
@@ -535,6 +759,10 @@ def check_refusal(run: Run, refused: Refused) -> None:
     ("values", "warning"),
     [
         pytest.param({}, "names no registry", id="an image from nowhere"),
+        pytest.param({"crds": {"only": True}}, "and nothing else of it", id="CRDs alone"),
+        pytest.param({"crds": {"only": True, "keep": False}}, "deletes the CRDs", id="CRDs alone that go"),
+        pytest.param({"networkPolicy": {"enabled": True}}, "with another port is blocked", id="a port that is closed"),
+        pytest.param({"metrics": {"podMonitor": {"enabled": True}}}, "podMonitor.labels is empty", id="no label"),
         pytest.param({"crds": {"keep": False}}, "deletes the CRDs", id="a CRD that goes"),
         pytest.param({"crds": {"install": False}}, "The CRDs are not part of this release", id="no CRD"),
         pytest.param({"rbac": {"create": False}}, "No roles were made", id="no roles"),
@@ -554,6 +782,11 @@ def check_refusal(run: Run, refused: Refused) -> None:
             "at https://phase.example",
             id="push to a Phase of one's own",
         ),
+        pytest.param(
+            {"push": {"enabled": True}, "phase": {"defaultHost": "https://phase.example"}},
+            "at https://phase.example",
+            id="push to the default host",
+        ),
         pytest.param({"push": {"enabled": True}}, "push.clusterName is not set", id="a cluster without a name"),
     ],
 )
@@ -568,20 +801,23 @@ def test_the_notes_tell_the_next_step(notes: Notes) -> None:
     text = notes({})
 
     assert "kubectl create secret generic phase-service-token" in text
+    assert "helm test phase-operator --namespace phase-system" in text
     example = text.split("<<EOF\n")[1].split("  EOF")[0]
     assert documents.load(example)["kind"] == "PhaseSecret"
     assert "WARNING" not in notes({"image": {"registry": "registry.example"}})
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 2])
 def test_the_examples_of_the_page_are_values(number: int, render_chart: Render) -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
 
     validate(render_chart(documents.load(blocks[number]), *APIS), KUBERNETES[-1])
 
 
 VALUES = [each.path for each in chart.values((CHART / "values.yaml").read_text())]
+# These say what is refused; what is made is the same.
+REFUSING = {"image.allowLocal", "metrics.renderMode"}
 # What EVERYTHING leaves as it is, so that all of it stands; each changes something by itself.
 OTHERS: dict[str, Any] = {
     "global.imageRegistry": "mirror.example",
@@ -591,8 +827,15 @@ OTHERS: dict[str, Any] = {
     "image.tag": "2",
     "watchNamespaces": ["default"],
     "restarts.enabled": False,
+    "global.tolerations": [{"operator": "Exists"}],
+    "global.affinity": {"nodeAffinity": {}},
+    "global.priorityClassName": "system-cluster-critical",
     "rbac.create": False,
     "rbac.aggregate": False,
+    "rbac.aggregateTo.edit": False,
+    "rbac.aggregateTo.admin": False,
+    "podDisruptionBudget.minAvailable": 1,
+    "crds.only": True,
     "serviceAccount.create": False,
     "phase.caFile.configMap": "company-ca",
     "leaderElection.enabled": False,
@@ -621,15 +864,23 @@ WITH: dict[str, dict[str, Any]] = {
     "dnsConfig": {"dnsPolicy": ""},
     "podSecurityContext": {"openshift.adaptSecurityContext": "never"},
     "metrics.service.enabled": {"metrics.serviceMonitor.enabled": False},
+    "metrics.service.ipFamilyPolicy": {"metrics.service.ipFamilies": ["IPv4"]},
+    "metrics.serviceMonitor.scheme": {"metrics.serviceMonitor.tlsConfig": {}},
+    "metrics.podMonitor.scheme": {"metrics.podMonitor.tlsConfig": {}},
+    "global.tolerations": {"tolerations": []},
+    "global.affinity": {"affinity": {}},
+    "global.priorityClassName": {"priorityClassName": ""},
+    "rbac.aggregateTo.admin": {"rbac.aggregateTo.edit": False},
+    "podDisruptionBudget.minAvailable": {"podDisruptionBudget.maxUnavailable": None},
 }
 POD_MONITOR = {"metrics.serviceMonitor.enabled": False, "metrics.podMonitor": MONITOR}
 
 
-@pytest.mark.parametrize("path", VALUES)
+@pytest.mark.parametrize("path", [each for each in VALUES if each not in REFUSING])
 def test_every_value_changes_something(path: str, render_chart: Render, with_monitoring: Path) -> None:
     base = deepcopy(EVERYTHING)
-    for beside, value in (POD_MONITOR if "podMonitor" in path else WITH.get(path, {})).items():
-        put(base, beside, value)
+    for beside, value in ((POD_MONITOR if "podMonitor" in path else {}) | WITH.get(path, {})).items():
+        put(base, beside, deepcopy(value))
     changed = deepcopy(base)
     if path in OTHERS:
         put(changed, path, OTHERS[path])
@@ -658,7 +909,8 @@ def take(values: dict[str, Any], path: str) -> None:
 def test_every_value_is_in_the_schema_and_no_other() -> None:
     schema = documents.load((CHART / "values.schema.json").read_text())
 
-    assert sorted(known(schema, schema)) == sorted(VALUES)
+    # A parent chart's condition alone reads `enabled`: it has no default, so that nobody believes it to do more.
+    assert sorted(known(schema, schema)) == sorted([*VALUES, "enabled"])
 
 
 def known(schema: Object, root: Object, path: str = "") -> list[str]:
@@ -674,7 +926,7 @@ def known(schema: Object, root: Object, path: str = "") -> list[str]:
 
 
 # Described as one, since Kubernetes describes the rest.
-LEAVES = {"dnsConfig", "livenessProbe", "readinessProbe", "resources", "startupProbe", "strategy"}
+LEAVES = {"dnsConfig", "lifecycle", "livenessProbe", "readinessProbe", "resources", "startupProbe", "strategy"}
 
 
 def test_every_variable_of_the_chart_is_refused_in_extra_env(helm: Run, render_chart: Render) -> None:

@@ -18,10 +18,11 @@ import pytest
 import yaml
 
 from manifests.conftest import Run
-from manifests.objects import CHART, MONITORING, ROOT, Object
+from manifests.objects import CHART, MONITORING, ROOT, Object, load, one
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
+from phase_operator.cli.common.failures import ExitCode
 from support.canary import Canary
 from support.cluster_fixture import may, wrong_rights_on_leases
 from support.operator_process import OperatorProcess, eventually, free_port, ready
@@ -34,6 +35,7 @@ CRD = "crd/phasesecrets.secrets.phase.dev"
 RELEASE = ("phase-operator", "--namespace", HOME)
 # A proxy that does not answer: the API server has to be asked without it.
 VALUES: dict[str, Any] = {
+    "image": {"registry": "registry.example"},
     "commonLabels": {"team": "platform"},
     "proxy": {"https": "http://127.0.0.1:9"},
     "networkPolicy": {"enabled": True},
@@ -127,6 +129,24 @@ class Installer:
         finally:
             started.stop(signal.SIGKILL)
 
+    def tried(self, values: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
+        """Run what `helm test` runs, as a process with the account of its pod; the API server takes the pod too."""
+        chart = ("template", *RELEASE, CHART, "--show-only", "templates/tests/installation.yaml")
+        objects = load(self(*chart, values=values))
+        pod = one(objects, "Pod")
+        accounts = [each for each in objects if each is not pod]
+        self.plane.kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(accounts))
+        done = self.plane.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(pod))
+        assert "Warning" not in done.stderr
+        account = self.plane.service_account_kubeconfig(HOME, pod["spec"]["serviceAccountName"])
+        command = [sys.executable, "-m", "phase_operator", *pod["spec"]["containers"][0]["args"], *more]
+        command += ["--kubeconfig", str(account)]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        finally:
+            # As Helm does it by their annotations.
+            self.plane.kubectl("delete", "-f", "-", stdin=yaml.safe_dump_all(accounts))
+
     def uid(self, *what: str) -> str:
         """Return the uid of an object."""
         return self.plane.kubectl("get", *what, "-o", "jsonpath={.metadata.uid}").stdout
@@ -175,8 +195,13 @@ def test_the_chart_lives_through_install_upgrade_rollback_and_uninstall(
         world.phase_secret()
         world.until_ready()
         assert run.holder() != "", "it works by the Lease, with the chart's rights on it"
+        tried = run.tried(LATER)
+        assert tried.returncode == 0, tried.stdout + tried.stderr
     assert world.data()
     assert run.holder() == ""
+    tried = run.tried(LATER, "--timeout", "1")
+    assert tried.returncode == ExitCode.TIMED_OUT, tried.stdout + tried.stderr
+    assert "nobody holds it" in tried.stdout
 
     run("upgrade", *RELEASE, CHART, values=ALONE)
     assert run.deployment()["replicas"] == 1
@@ -208,7 +233,12 @@ def test_with_roles_only_the_operator_works_where_it_may(
     run = Installer(helm, plane)
     plane.kubectl("apply", "--server-side", "-k", ROOT / "crds")
     plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
-    narrow = {"watchNamespaces": ["shop"], "crds": {"install": False}, "rbac": {"aggregate": False}}
+    narrow: dict[str, Any] = {
+        "image": VALUES["image"],
+        "watchNamespaces": ["shop"],
+        "crds": {"install": False},
+        "rbac": {"aggregate": False},
+    }
 
     run("install", *RELEASE, CHART, values=narrow)
 
@@ -218,3 +248,34 @@ def test_with_roles_only_the_operator_works_where_it_may(
         world.until_ready()
     assert world.data()
     assert not may(plane, "list", "secrets", "default")
+
+
+def test_several_releases_stand_side_by_side_and_one_has_the_crds(each_helm: Run, plane: ControlPlane) -> None:
+    run = Installer(each_helm, plane)
+    home = ("--namespace", HOME)
+
+    def watching(namespace: str, **more: Any) -> dict[str, Any]:
+        return {"image": VALUES["image"], "watchNamespaces": [namespace], **more}
+
+    plane.kubectl("create", "namespace", "web")
+    without = {"crds": {"install": False}}
+    run("install", "definitions", *home, CHART, values={"crds": {"only": True}})
+    run("install", "first", *home, CHART, values=watching("shop", **without))
+    run("install", "second", *home, CHART, values=watching("web", **without))
+    found = plane.kubectl("-n", HOME, "get", "deployments", "-o", "name").stdout.split()
+    assert found == ["deployment.apps/first-phase-operator", "deployment.apps/second-phase-operator"]
+    wide = plane.kubectl("get", "clusterroles", "-l", "app.kubernetes.io/instance=definitions", "-o", "name").stdout
+    assert wide == "", "a release of CRDs alone has no role"
+
+    env = {"KUBECONFIG": str(plane.kubeconfig)}
+    values = json.dumps(watching("shop"))
+    refused = each_helm("upgrade", "first", *home, CHART, "--values", "-", stdin=values, env=env)
+    assert refused.returncode != 0
+    assert "invalid ownership metadata" in refused.stderr
+
+    before = run.uid(CRD)
+    run("upgrade", "first", *home, CHART, "--take-ownership", values=watching("shop"))
+    run("uninstall", "first", *home)
+    assert run.uid(CRD) == before, "who takes them over keeps them, too"
+    run("upgrade", "second", *home, CHART, "--take-ownership", values=watching("web"))
+    assert run.uid(CRD) == before

@@ -72,6 +72,11 @@ MONITOR: dict[str, Any] = {
     "annotations": {"example.com/a": "b"},
     "relabelings": [{"action": "labeldrop", "regex": "pod"}],
     "metricRelabelings": [{"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*"}],
+    "honorLabels": True,
+    "jobLabel": "app.kubernetes.io/name",
+    "targetLabels": ["team"],
+    "scheme": "https",
+    "tlsConfig": {"insecureSkipVerify": True},
 }
 SIDECAR: dict[str, Any] = {
     "name": "beside",
@@ -94,7 +99,12 @@ EVERYTHING: dict[str, Any] = {
     "namespaceOverride": "phase-system",
     "commonLabels": {"team": "platform"},
     "commonAnnotations": {"example.com/owner": "platform"},
-    "global": {"imagePullSecrets": [{"name": "pull-all"}], "handedDown": True},
+    "global": {
+        "imagePullSecrets": [{"name": "pull-all"}],
+        "podLabels": {"example.com/parent": "yes"},
+        "nodeSelector": {"example.com/parent": "yes"},
+        "handedDown": True,
+    },
     "image": {"repository": "registry.example/phase-operator", "digest": f"sha256:{'a' * 64}", "pullPolicy": "Always"},
     "imagePullSecrets": [{"name": "pull"}],
     "grants": GRANTS,
@@ -102,13 +112,22 @@ EVERYTHING: dict[str, Any] = {
     "restarts": {"settleSeconds": 2.5, "atOnce": 10000},
     "leases": {"errandWorkers": 64, "perMinute": 10000, "removalSeconds": 12.5, "drainSeconds": 45.5},
     "push": {"enabled": True, "clusterName": "west-1"},
+    "workers": 64,
     "phase": {
+        "defaultHost": "https://phase.example.com/base",
+        "quota": 1_000_000,
+        "workers": 24,
+        "referenceSeconds": 120.5,
+        "fullReadSeconds": 604800,
         "caFile": {"secret": "phase-ca", "key": "bundle.pem"},
         "allowedHosts": ["https://phase.example.com", "https://*.phase.example.com:8443", "http://[::1]:8000"],
     },
     "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3128", "noProxy": "10.0.0.1,.svc"},
     "log": {"level": "debug", "format": "text"},
     "extraEnv": [{"name": "TZ", "value": "UTC"}],
+    "extraArgs": ["--answers-mib=160", "--answer-mib=32"],
+    "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+    "podSpecExtra": {"setHostnameAsFQDN": True},
     "extraEnvFrom": [{"secretRef": {"name": "more", "optional": True}}],
     "crds": {"annotations": {"example.com/a": "b"}, "labels": {"example.com/a": "b"}},
     "replicas": 3,
@@ -122,15 +141,29 @@ EVERYTHING: dict[str, Any] = {
         "metricsFrom": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}],
         "apiServerTo": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
         "apiServerPorts": [6443],
+        "dnsTo": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
+        "dnsPorts": [1053],
         "phaseTo": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
         "extraIngress": [{"ports": [{"port": 8081}]}],
         "extraEgress": [{"ports": [{"port": 8000}]}],
     },
-    "serviceAccount": {"name": "someone", "annotations": {"example.com/a": "b"}, "labels": {"example.com/a": "b"}},
+    "rbac": {"aggregateTo": {"view": False}},
+    "serviceAccount": {
+        "automount": True,
+        "name": "someone",
+        "annotations": {"example.com/a": "b"},
+        "labels": {"example.com/a": "b"},
+    },
     "fence": {"enabled": True},
     "metrics": {
         "perResource": True,
-        "service": {"annotations": {"prometheus.io/scrape": "true"}, "labels": {"scrape": "yes"}},
+        "renderMode": "failIfMissing",
+        "service": {
+            "ipFamilyPolicy": "PreferDualStack",
+            "ipFamilies": ["IPv6", "IPv4"],
+            "annotations": {"prometheus.io/scrape": "true"},
+            "labels": {"scrape": "yes"},
+        },
         "serviceMonitor": MONITOR,
         "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}, "annotations": {"example.com/a": "b"}},
         "dashboard": {"enabled": True, "namespace": "grafana", "annotations": {"folder": "Phase"}},
@@ -140,6 +173,7 @@ EVERYTHING: dict[str, Any] = {
     "startupProbe": {"failureThreshold": 120},
     "livenessProbe": {"timeoutSeconds": 10},
     "readinessProbe": {"initialDelaySeconds": 1},
+    "deploymentLabels": {"example.com/a": "b"},
     "deploymentAnnotations": {"example.com/a": "b"},
     "drainSeconds": 6.5,
     "terminationGracePeriodSeconds": 60,
@@ -182,6 +216,11 @@ VALUES = [
     pytest.param({"replicas": 0}, id="no replica"),
     pytest.param({"metrics": {"podMonitor": MONITOR}}, id="a PodMonitor"),
     pytest.param({"networkPolicy": {"enabled": True}}, id="a NetworkPolicy"),
+    pytest.param({"podDisruptionBudget": {"minAvailable": 1}}, id="a budget from the other side"),
+    pytest.param({"phase": {"defaultHost": "https://phase.example.com"}}, id="a host for those that name none"),
+    pytest.param(
+        {"dnsPolicy": "ClusterFirstWithHostNet", "podSpecExtra": {"shareProcessNamespace": False}}, id="more fields"
+    ),
     pytest.param(
         {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}, id="user ids of the platform"
     ),
@@ -357,6 +396,12 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
         {
             "grant": tuple(variables["PHASE_OPERATOR_GRANT"].split(";")),
             "allow_phase_host": tuple(variables["PHASE_OPERATOR_ALLOW_PHASE_HOST"].split(",")),
+            "default_host": variables["PHASE_OPERATOR_DEFAULT_HOST"],
+            "workers": variables["PHASE_OPERATOR_WORKERS"],
+            "phase_workers": variables["PHASE_OPERATOR_PHASE_WORKERS"],
+            "phase_quota": variables["PHASE_OPERATOR_PHASE_QUOTA"],
+            "reference_seconds": variables["PHASE_OPERATOR_REFERENCE_SECONDS"],
+            "full_read_seconds": variables["PHASE_OPERATOR_FULL_READ_SECONDS"],
             "allow_impersonation_types": variables["PHASE_OPERATOR_ALLOW_IMPERSONATION_TYPES"],
             "resource_metrics": variables["PHASE_OPERATOR_RESOURCE_METRICS"],
             "restart_settle_seconds": variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"],
@@ -381,6 +426,9 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
         ),
     )
     assert [str(host) for host in found.allow_phase_host] == EVERYTHING["phase"]["allowedHosts"]
+    assert found.default_host == EVERYTHING["phase"]["defaultHost"]
+    assert (found.workers, found.phase_workers, found.phase_quota) == (64, 24, 1_000_000)
+    assert (found.reference_seconds, found.full_read_seconds) == (120.5, 604800)
     assert found.allow_impersonation_types is True
     assert found.resource_metrics is True
     assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
@@ -416,6 +464,12 @@ def test_the_chart_has_the_settings_own_defaults(render_chart: Render) -> None:
     assert float(variables["PHASE_OPERATOR_REMOVAL_SECONDS"]) == defaults.removal_seconds
     assert float(variables["PHASE_OPERATOR_LEASE_DRAIN_SECONDS"]) == defaults.lease_drain_seconds
     assert float(variables["PHASE_OPERATOR_DRAIN_SECONDS"]) == defaults.drain_seconds
+
+    assert int(variables["PHASE_OPERATOR_WORKERS"]) == defaults.workers
+    assert int(variables["PHASE_OPERATOR_PHASE_WORKERS"]) == defaults.phase_workers
+    assert float(variables["PHASE_OPERATOR_REFERENCE_SECONDS"]) == defaults.reference_seconds
+    assert float(variables["PHASE_OPERATOR_FULL_READ_SECONDS"]) == defaults.full_read_seconds
+    assert not variables.keys() & {"PHASE_OPERATOR_DEFAULT_HOST", "PHASE_OPERATOR_PHASE_QUOTA"}
 
     assert not variables.keys() & {"PHASE_OPERATOR_PUSH", "PHASE_OPERATOR_CLUSTER_NAME"}
     assert (defaults.push, defaults.cluster_name) == (False, "")
@@ -524,6 +578,10 @@ def test_overlay_and_chart_run_the_same_pod(overlays: dict[str, list[Object]], r
         "PHASE_OPERATOR_REMOVAL_SECONDS",
         "PHASE_OPERATOR_LEASE_DRAIN_SECONDS",
         "PHASE_OPERATOR_DRAIN_SECONDS",
+        "PHASE_OPERATOR_WORKERS",
+        "PHASE_OPERATOR_PHASE_WORKERS",
+        "PHASE_OPERATOR_REFERENCE_SECONDS",
+        "PHASE_OPERATOR_FULL_READ_SECONDS",
     }
 
 

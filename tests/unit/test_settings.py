@@ -45,6 +45,7 @@ def test_nothing_has_to_be_set() -> None:
         pytest.param("phase_ca_file", certifi.where(), Path(certifi.where()), id="certificates"),
         pytest.param("kubeconfig", __file__, Path(__file__), id="a file"),
         pytest.param("allow_impersonation_types", "true", True, id="a switch"),
+        pytest.param("default_host", "https://phase.example", "https://phase.example", id="a host"),
     ],
 )
 def test_a_setting_comes_by_flag_or_by_variable(
@@ -134,6 +135,17 @@ def test_a_grant_that_leads_to_a_namespace_that_is_not_watched_is_a_bad_setting(
     assert '"shared"' in str(caught.value)
 
 
+def test_a_default_host_that_may_not_be_asked_is_a_bad_setting() -> None:
+    allowed = ("https://*.example",)
+    assert load(flags(default_host="https://phase.example", allow_phase_host=allowed)).default_host
+    assert load(flags(allow_phase_host=allowed)).default_host is None, "a list of hosts needs no default one"
+
+    with pytest.raises(SettingsError) as caught:
+        load(flags(default_host="https://phase.other", allow_phase_host=allowed))
+
+    assert str(caught.value).startswith("--default-host (PHASE_OPERATOR_DEFAULT_HOST): https://phase.other is none of")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -142,6 +154,8 @@ def test_a_grant_that_leads_to_a_namespace_that_is_not_watched_is_a_bad_setting(
         pytest.param("allow_phase_host", ("phase.example",), id="a host without scheme"),
         pytest.param("allow_phase_host", ("https://a.example", "https://b.example/path"), id="a host with a path"),
         pytest.param("allow_impersonation_types", "perhaps", id="no switch"),
+        pytest.param("default_host", "phase.example", id="a default host without scheme"),
+        pytest.param("default_host", "", id="no default host"),
         pytest.param("workers", "many", id="no number"),
         pytest.param("workers", "0", id="too few"),
         pytest.param("phase_workers", "65", id="too many"),

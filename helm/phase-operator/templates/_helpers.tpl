@@ -148,8 +148,29 @@ annotations:
 {{- if or .Values.phase.caFile.secret .Values.phase.caFile.configMap }}true{{ end -}}
 {{- end -}}
 
-{{/* Where there is no such API, the object would fail the whole release. */}}
+{{/* Whether to make an object of a kind that only some clusters know: where there is none, it would fail the release. */}}
 {{- define "phase-operator.knows" -}}
 {{- $root := index . 0 -}}
-{{- if $root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" (index . 1)) }}true{{ end -}}
+{{- $mode := $root.Values.metrics.renderMode -}}
+{{- $knows := $root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" (index . 1)) -}}
+{{- if and (not $knows) (eq $mode "failIfMissing") -}}
+{{- fail (printf "metrics.renderMode is failIfMissing, and the cluster does not know the kind %s of monitoring.coreos.com/v1; install the Prometheus operator, or tell `helm template` by --api-versions monitoring.coreos.com/v1/%s" (index . 1) (index . 1)) -}}
+{{- end -}}
+{{- if or $knows (eq $mode "alwaysRender") }}true{{ end -}}
+{{- end -}}
+
+{{/* Whether an image's name begins with a registry. Engines know it by a dot, a port, a capital letter, or as `localhost`. */}}
+{{- define "phase-operator.hasRegistry" -}}
+{{- $parts := splitList "/" . -}}
+{{- $first := first $parts -}}
+{{- if and (gt (len $parts) 1) (or (contains "." $first) (contains ":" $first) (eq $first "localhost") (ne $first (lower $first))) }}true{{ end -}}
+{{- end -}}
+
+{{/* The Secrets to pull with, the parent chart's too. */}}
+{{- define "phase-operator.pullSecrets" -}}
+{{- $secrets := .Values.imagePullSecrets -}}
+{{- range .Values.global.imagePullSecrets -}}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- $secrets | uniq | toYaml -}}
 {{- end -}}

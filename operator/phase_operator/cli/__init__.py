@@ -59,6 +59,9 @@ COMMANDS = (
     Lazy("init", f"{_COMMANDS}.init", "init", "Write a PhaseSecret for what a token of Phase may read.", _SET_UP),
     Lazy("auth", f"{_COMMANDS}.auth", "auth", "Make the Secret with a token of Phase, and check tokens.", _SET_UP),
     Lazy("doctor", f"{_COMMANDS}.doctor", "doctor", "Check an installation; make a support bundle.", _OPERATE),
+    Lazy(
+        "check", f"{_COMMANDS}.check", "check", "Check that an installation can serve, as `helm test` does.", _OPERATE
+    ),
     Lazy("migrate", f"{_COMMANDS}.migrate", "migrate", "Move over from another operator.", _SET_UP),
     Lazy("run", f"{_COMMANDS}.run", "run", "Run the operator.", _OPERATE),
     Lazy("crds", f"{_COMMANDS}.crds", "crds", "Print the CustomResourceDefinitions of this version.", _OPERATE),

@@ -76,6 +76,8 @@ class SourceFacts:
     # What is leased there, and the account that holds the lease, as Phase names both; "" if nothing is, or not known.
     dynamic_secret: str = ""
     account: str = ""
+    # The host that was asked, if the spec names none and it is not Phase's cloud.
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

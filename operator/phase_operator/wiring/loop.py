@@ -223,4 +223,5 @@ def _tenancy(settings: Settings) -> Tenancy:
         operator_namespace=settings.pod_namespace,
         watched=frozenset(settings.namespace),
         impersonation=settings.allow_impersonation_types,
+        default_host=settings.default_host or names.DEFAULT_HOST,
     )

@@ -50,6 +50,7 @@ ASKING = (
     "auth create --no-check --token-file TOKEN",
     "doctor",
     "doctor --pre",
+    "check",
     "migrate check --from official-v1",
     "migrate check --from eso",
     "migrate convert --from doppler",

@@ -201,3 +201,18 @@ def test_a_spec_that_is_not_valid_has_no_followers() -> None:
     found = reader(workload(), SHOP, None)
     assert found is not None
     assert found.follows == "does not follow it: the spec does not name the target, or is not valid"
+
+
+@pytest.mark.parametrize(
+    ("spec", "source", "line"),
+    [
+        ({}, {}, "Phase"),
+        ({}, {"host": "https://p.example"}, "at https://p.example"),
+        ({"phaseHost": "https://named.example"}, {"host": "https://p.example"}, "at https://named.example"),
+    ],
+)
+def test_a_tree_names_the_host_that_was_asked(spec: dict[str, Any], source: dict[str, Any], line: str) -> None:
+    first = tree(resource(spec={"phaseApp": "shop", **spec}, status={"source": source}))[0]
+
+    assert line in first
+    assert ("at " in first) == line.startswith("at ")

@@ -320,3 +320,12 @@ def test_a_push_to_a_host_of_ones_own_is_a_warning() -> None:
 
     assert found == Finding(("spec", "phaseHost"), found.message, Level.WARNING)
     assert "--allow-phase-host" in found.message
+
+
+def test_a_push_to_the_default_host_is_right_and_one_to_the_cloud_in_its_place_a_warning() -> None:
+    def found(**fields: str) -> list[str]:
+        body = document(resource(PUSH | fields, kind="PhasePushSecret"))
+        return [each.field for each in findings(body, default_host="https://phase.example")]
+
+    assert found() == found(phaseHost="https://phase.example") == []
+    assert found(phaseHost="https://console.phase.dev") == ["spec.phaseHost"]

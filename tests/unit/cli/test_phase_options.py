@@ -72,12 +72,12 @@ def test_a_token_is_given_in_one_way(run: Ran, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["https://console.phase.dev", "https://api.phase.dev"])
 def test_a_token_may_go_to_phases_cloud(host: str) -> None:
-    check_host(base_url(host), None, OWN)
+    check_host(base_url(host), (), OWN)
 
 
 @pytest.mark.parametrize("given", ["https://phase.example", "https://PHASE.example/service/public/"])
 def test_a_token_may_go_to_the_host_that_the_person_names(given: str) -> None:
-    check_host(base_url("https://phase.example"), given, OWN)
+    check_host(base_url("https://phase.example"), (given,), OWN)
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,17 @@ def test_a_token_may_go_to_the_host_that_the_person_names(given: str) -> None:
 def test_a_token_goes_to_no_host_that_only_a_resource_names(url: str, given: str | None) -> None:
     """A resource may be anybody's, and names the host."""
     with pytest.raises(Failure, match="only with --host") as error:
-        check_host(base_url(url), given, OWN)
+        check_host(base_url(url), (given,), OWN)
     assert error.value.exit_code == ExitCode.USAGE
     with pytest.raises(Failure):
-        check_host(base_url(url), given, OWN, TOKEN)
+        check_host(base_url(url), (given,), OWN, TOKEN)
 
 
 def test_a_secrets_annotation_says_where_its_token_goes() -> None:
     bound = Token(SecretValue("t"), "https://phase.example")
 
-    check_host(base_url("https://phase.example"), None, bound, TOKEN)
+    check_host(base_url("https://phase.example"), (), bound, TOKEN)
     with pytest.raises(Failure, match="HostRefused"):
-        check_host(base_url("https://console.phase.dev"), None, bound, TOKEN)
+        check_host(base_url("https://console.phase.dev"), (), bound, TOKEN)
     with pytest.raises(Failure, match="HostRefused"):
-        check_host(base_url("https://evil.example"), "https://evil.example", bound, TOKEN)
+        check_host(base_url("https://evil.example"), ("https://evil.example",), bound, TOKEN)

@@ -306,6 +306,11 @@ def test_a_resource_without_namespace_is_in_that_of_the_flag(tmp_path: Path) -> 
         (["-f", "-", "--entries", "-"], "the standard input is one of"),
         (["-f", "{other}", "--entries", "{file}"], "the files hold no PhaseSecret, and 1 objects of other kinds"),
         (["-f", "{file}", "--token-file", "{token}", "--host", "x"], "--host: this is no URL"),
+        (["-f", "{file}", "--token-file", "{token}", "--default-host", "x"], "--default-host: this is no URL of Phase"),
+        (
+            ["-f", "{hosted}", "--token-file", "{token}", "--default-host", "https://other.example"],
+            "the token is sent there only with --host https://phase.example",
+        ),
         (["-f", "{hosted}", "--token-file", "{token}"], "the token is sent there only with --host https://phase.example"),
         (["-f", "{file}", "--token-file", "{file}/none"], "does not exist"),
         (["-k", "{file}", "--entries", "{file}"], "kustomize"),

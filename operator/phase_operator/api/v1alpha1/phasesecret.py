@@ -537,8 +537,9 @@ class PlaceFields(ApiModel):
         unless_empty(),
     ] = Field(
         None,
-        description="URL of Phase, without query or credentials. Default: https://console.phase.dev. For a self-hosted "
-        "Phase its URL; /service/public is added unless it is there.",
+        description="URL of Phase, without query or credentials. Default: that of the operator's setting "
+        "--default-host, else https://console.phase.dev. For a self-hosted Phase its URL; /service/public is added "
+        "unless it is there.",
         json_schema_extra=NULLABLE,
     )
     phase_app: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
@@ -665,6 +666,10 @@ class SourceStatus(ApiModel):
     )
     path: Annotated[str, Field(max_length=1024)] | None = Field(None, description="The folder that was read.")
     entries: int | None = Field(None, description="How many entries the resource selects there.")
+    host: Annotated[str, Field(max_length=2048)] | None = Field(
+        None,
+        description="The host that was asked, if the spec names none and the operator's setting is not Phase's cloud.",
+    )
 
 
 class LeftOutWhy(StrEnum):

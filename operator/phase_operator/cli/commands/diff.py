@@ -14,6 +14,7 @@ import click
 
 from phase_operator.api import names
 from phase_operator.cli.common.cluster import connected, namespace_of, of_cluster
+from phase_operator.cli.common.default_host import default_host_option
 from phase_operator.cli.common.desired import field_of
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.manifests import Document, read, usable
@@ -74,6 +75,7 @@ class _Given:
     entries_format: str | None
     ca_file: Path | None
     host: str | None
+    default_host: str | None
     at: ClusterOptions
 
 
@@ -83,6 +85,7 @@ class _Given:
 @entries_options
 @token_options
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
+@default_host_option()
 @cluster_options()
 @output_option("text", "json")
 @show_values_option()
@@ -145,7 +148,8 @@ def _reports(given: _Given) -> list[Report]:
 
     async def work() -> list[Report]:
         async with connected(given.at) as cluster, phase(given.ca_file) as reader:
-            means = Means(cluster, reader, secrets.token_bytes(32), now, token, given.host, entries)
+            hosts = given.host, given.default_host
+            means = Means(cluster, reader, secrets.token_bytes(32), now, token, *hosts, entries)
             namespace = namespace_of(given.at, cluster)
             subjects = [await _named(cluster, each, namespace) for each in given.named]
             subjects += [await _of_file(cluster, each, given.at, namespace) for each in documents]

@@ -1,11 +1,13 @@
 """`kubectl phase lint`: check resources in files, without a cluster and without Phase."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 
 import click
 
 from phase_operator.api import names
+from phase_operator.cli.common.default_host import default_host_option
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.manifests import Document, ManifestError, Source, UnreadableError, documents, sources
 from phase_operator.cli.common.options import HELP, NAMESPACE, example, files_option, output_option
@@ -19,6 +21,8 @@ from phase_operator.core.text import clean
 # Evaluates the CRDs' rules. The image does without it, and so do those who install the command line without it.
 _ENGINE = "celpy"
 _NO_ENGINE = "lint needs a library that is not installed: pip install 'phase-operator[lint]'"
+# What is wrong with a document.
+Judge = Callable[[Document], Sequence[Finding]]
 _LINES = {"text": as_text, "github": as_github}
 
 
@@ -28,11 +32,13 @@ _LINES = {"text": as_text, "github": as_github}
 @click.option("-n", "--namespace", type=NAMESPACE, metavar="NAMESPACE", help="Namespace of resources that name none.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--schema-only", is_flag=True, help="Check what the API server checks, and no more.")
+@default_host_option()
 @output_option("text", "json", "github")
 def lint(
     more: tuple[str, ...],
     files: tuple[str, ...],
     namespace: str | None,
+    default_host: str | None,
     output: str,
     *,
     strict: bool,
@@ -47,7 +53,8 @@ def lint(
     if not (files or more):
         raise click.UsageError("name files or folders, as in `lint -f deploy`")
     found, count = [], _Count()
-    for placed in _linted([*files, *more], namespace or "", count, schema_only=schema_only):
+    judge = partial(findings, namespace=namespace or "", schema_only=schema_only, default_host=default_host)
+    for placed in _linted([*files, *more], count, judge):
         found.append(placed)
         if output in _LINES:
             click.echo(_LINES[output](placed))
@@ -67,22 +74,22 @@ class _Count:
     unread = 0
 
 
-def _linted(files: Sequence[str], namespace: str, count: _Count, *, schema_only: bool) -> Iterator[Placed]:
+def _linted(files: Sequence[str], count: _Count, judge: Judge) -> Iterator[Placed]:
     try:
         for source in sources(files):
-            yield from _of_file(source, namespace, count, schema_only=schema_only)
+            yield from _of_file(source, count, judge)
     except UnreadableError as error:
         raise Failure(str(error), ExitCode.USAGE) from None
 
 
-def _of_file(source: Source, namespace: str, count: _Count, *, schema_only: bool) -> Iterator[Placed]:
+def _of_file(source: Source, count: _Count, judge: Judge) -> Iterator[Placed]:
     try:
         for document in documents(source.raw, source.file):
             if not is_ours(document):
                 count.others += 1
                 continue
             count.checked += 1
-            for each in findings(document, namespace=namespace, schema_only=schema_only):
+            for each in judge(document):
                 yield Placed(source.file, document.line(*each.path), _named(document), each)
     except ManifestError as error:
         # Folders hold other files too, such as templates of charts.

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from phase_operator.api import names
 from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
+from phase_operator.cli.common.default_host import default_host_option
 from phase_operator.cli.common.failures import ExitCode
 from phase_operator.cli.common.options import (
     HELP,
@@ -33,6 +35,7 @@ from phase_operator.cli.migrating.secrets_check import of_secret
 from phase_operator.cli.migrating.spec_check import contested, of_all, of_spec
 from phase_operator.cli.migrating.spec_check import unjudged as left_by_spec
 from phase_operator.cli.rendering.entry_file import check_stdin, entries_of, entries_options
+from phase_operator.core.access.default_host import with_host
 from phase_operator.core.access.grants import parse_grant
 from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.access.tenancy import Tenancy
@@ -63,6 +66,7 @@ class _Given:
     entries_format: str | None
     token_from_cluster: bool
     host: str | None
+    default_host: str | None
     ca_file: Path | None
     grants: tuple[str, ...]
     allowed: tuple[str, ...]
@@ -74,7 +78,8 @@ class _Given:
         """What the operator's settings allow."""
         grants = _parsed(self.grants, parse_grant, "--grant")
         hosts = _parsed(self.allowed, parse_host, "--allow-phase-host")
-        return Tenancy(grants, hosts, impersonation=self.impersonation)
+        told = self.default_host or names.DEFAULT_HOST
+        return Tenancy(grants, hosts, impersonation=self.impersonation, default_host=told)
 
     @property
     def rules(self) -> Rules:
@@ -91,6 +96,7 @@ class _Given:
 @token_options
 @click.option("--token-from-cluster", is_flag=True, help="Take the token of the Secret that each resource names.")
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
+@default_host_option()
 @click.option("--grant", "grants", multiple=True, metavar="GRANT", help="As the operator's setting. May be repeated.")
 @click.option("--allow-phase-host", "allowed", multiple=True, metavar="URL", help="As the operator's setting.")
 @click.option("--allow-impersonation-types", "impersonation", is_flag=True, help="As the operator's setting.")
@@ -134,6 +140,7 @@ async def _of_official(given: _Given) -> list[Report]:
         secrets: Secrets = ({}, "")
     else:
         every, secrets = await _of_cluster(given.at, given.selector)
+    every = [replace(each, spec=each.spec and with_host(each.spec, tenancy.default_host)) for each in every]
     judged = await _judged(given, every)
     shared = of_all(every)
     return [
@@ -174,7 +181,7 @@ async def _judged(given: _Given, every: Sequence[Candidate]) -> dict[ObjectKey, 
     token = None if given.token_from_cluster else given.token.read()
     if token is None and not given.token_from_cluster:
         return {}
-    hosts = () if given.host is None else (parse_host(origin(base_url(given.host))),)
+    hosts = tuple(parse_host(origin(base_url(host))) for host in (given.host, given.default_host) if host)
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(connected(given.at)) if given.token_from_cluster else None
         reader = await stack.enter_async_context(phase(given.ca_file))

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from phase_operator.cli.common.cluster import waited_for
+from phase_operator.cli.common.default_host import default_host_option
 from phase_operator.cli.common.desired import Subject
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.kustomize import built
@@ -48,6 +49,7 @@ class _Given:
     entries_format: str | None
     token_from_cluster: bool
     host: str | None
+    default_host: str | None
     ca_file: Path | None
     at: ClusterOptions
     target: str
@@ -63,6 +65,7 @@ class _Given:
 @token_options
 @click.option("--token-from-cluster", is_flag=True, help="Take the token of the Secret that each resource names.")
 @host_option("Host of Phase that the token may be sent to, if that is not Phase's cloud.")
+@default_host_option()
 @cluster_options()
 @click.option("--target", default="", metavar="NAME", help="Only the Secret or ConfigMap of this name, or KIND/NAME.")
 @show_values_option()
@@ -76,7 +79,7 @@ def render(token_file: Path | None, *, token_stdin: bool, **given: Any) -> int:
     """
     asked = _Given(TokenOptions(token_file, token_stdin), **given)
     _check(asked)
-    there = subjects(_documents(asked), asked.at.namespace or _USUAL_NAMESPACE, say)
+    there = subjects(_documents(asked), asked.at.namespace or _USUAL_NAMESPACE, asked.default_host, say)
     if not (there.found or there.refused or there.without_objects):
         raise Failure(f"the files hold no PhaseSecret, and {there.others} objects of other kinds", ExitCode.USAGE)
     given_answers = _answers(there.found, asked) if there.found else ()
@@ -111,7 +114,7 @@ def _answers(found: Sequence[Subject], given: _Given) -> Sequence[Snapshot]:
     token = None if given.token_from_cluster else given.token.read()
     if token is None and not given.token_from_cluster:
         raise click.UsageError(f"give --entries FILE, or a token of Phase by {_TOKEN}")
-    source = PhaseSource(token, given.host, given.ca_file, given.at)
+    source = PhaseSource(token, (given.host, given.default_host), given.ca_file, given.at)
     return waited_for(answers(found, source))
 
 

@@ -22,6 +22,7 @@ _TAKEN = {
     "pod_namespace": "NAMESPACE",
     "grant": "GRANT",
     "allow_phase_host": "URL",
+    "default_host": "URL",
     "host": "ADDRESS",
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.access.default_host import host_of, with_host
 from phase_operator.core.access.tenancy import check_targets, impersonates
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, number, text
@@ -58,16 +59,23 @@ class Made:
         return (LossGuard(self.subject.context, received, each, self.entries) for each in self.targets)
 
 
-def subject(body: Mapping[str, Any], namespace: str, existing: Mapping[str, Any] | None = None) -> Subject:
+def subject(
+    body: Mapping[str, Any],
+    namespace: str,
+    existing: Mapping[str, Any] | None = None,
+    *,
+    default_host: str | None = None,
+) -> Subject:
     """Return a PhaseSecret of this namespace as its body says it; raise Invalid with the path of a field.
 
-    `existing` is the resource as the cluster has it, with its uid and status.
+    `existing` is the resource as the cluster has it, with its uid and status. `default_host` is the operator's setting;
+    if it is not known, the status may say where a resource was asked that names no host.
     """
     name = text(mapping(body.get("metadata")).get("name"))
     if not name:
         raise Invalid(Reason.INVALID_SPEC, "metadata.name: the resource has no name")
     raw, there = mapping(body.get("spec")), mapping(existing)
-    spec = parse_spec(raw)
+    spec = with_host(parse_spec(raw), default_host or host_of({"status": there.get("status")}))
     ask = ask_of(spec, namespace)
     policies = declared_targets(spec, namespace)
     check_targets(policies, ask.token_key)

@@ -10,8 +10,8 @@ import math
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,6 @@ def host_option(about: str) -> Decorator[Any]:
     return click.option("--host", metavar="URL", default=lambda: phase_host() or None, callback=_checked, help=about)
 
 
-@contextmanager
 def of_phase() -> Iterator[None]:
     """Raise what goes wrong between a command and Phase as a Failure."""
     try:
@@ -100,17 +99,17 @@ def of_phase() -> Iterator[None]:
         raise Failure(f"{error.reason}: {error.message}", ExitCode.NO_PHASE) from None
 
 
-def check_host(url: str, host: str | None, token: Token, place: ObjectKey | None = None) -> None:
+def check_host(url: str, hosts: Iterable[str | None], token: Token, place: ObjectKey | None = None) -> None:
     """Fail unless a token may be sent to a URL that a resource names.
 
-    `host` is the one that the person names; `place` is the Secret of the token, None for a token of the person's own.
+    `hosts` are those that the person names; `place` is the Secret of the token, None for a token of the person's own.
     On a terminal the person is asked.
     """
     if place is not None and token.hosts is not None:
         with of_phase():
             check_annotation(token.hosts, url, place)
         return
-    if leads_to(url, (*CLOUD, *([_host(host)] if host else []))):
+    if leads_to(url, (*CLOUD, *(_host(host) for host in hosts if host))):
         return
     there = origin(url)
     if sys.stdin.isatty():

@@ -27,16 +27,17 @@ class Means:
     digest_key: bytes = field(repr=False)
     # In seconds since 1970.
     now: Callable[[], float]
-    # The person's own token, and the host that the person names.
+    # The person's own token, the host that the person names, and the operator's setting of a default host.
     token: SecretValue | None = None
     host: str | None = None
+    default_host: str | None = None
     # Entries that stand for an answer of Phase.
     entries: Sequence[Entry] | None = field(default=None, repr=False)
 
     async def token_of(self, ask: Ask) -> Token:
         """Return the token to read with; raise UserError, or Failure if it may not go where the resource says."""
         token, place = await token_for(self.cluster, ask, self.token)
-        check_host(ask.base_url, self.host, token, place)
+        check_host(ask.base_url, (self.host, self.default_host), token, place)
         return token
 
     async def each(self, resource: Resource, namespace: str, labels: str = "") -> AsyncIterator[Body]:

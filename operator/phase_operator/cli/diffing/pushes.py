@@ -9,6 +9,7 @@ from phase_operator.cli.common.phase import of_phase
 from phase_operator.cli.diffing.entries import entry_changes, labels_of, refused, source_of, wanted_of
 from phase_operator.cli.diffing.means import SUSPENDED, Body, Means
 from phase_operator.cli.diffing.report import Report
+from phase_operator.core.access.default_host import host_of, with_host
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.push.ledger import Ledger, PushPlace
@@ -26,7 +27,8 @@ async def compared_entries(means: Means, title: str, body: Body, existing: Body 
     """Return what would be done for a PhasePushSecret; raise Invalid for its spec, UserError, Failure."""
     raw = mapping(body.get("spec"))
     spec = push_spec(parsed(PhasePushSecretSpec, raw))
-    ask = ask_of(parsed(PhaseSecretSpec, lowered(raw)), namespace)
+    there = host_of({"status": mapping(existing).get("status")})
+    ask = ask_of(with_host(parsed(PhaseSecretSpec, lowered(raw)), means.default_host or there), namespace)
     check_token(spec, namespace, ask.token_key)
     if spec.is_suspended:
         return Report(title, notes=(SUSPENDED,))

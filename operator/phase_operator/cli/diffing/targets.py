@@ -30,7 +30,7 @@ from phase_operator.reconcile.run.rivals import OwnerConflicts
 
 async def compared_targets(means: Means, title: str, body: Body, existing: Body | None, namespace: str) -> Report:
     """Return what would be done for a PhaseSecret; raise Invalid for its spec, UserError, Failure."""
-    of = subject(body, namespace, existing)
+    of = subject(body, namespace, existing, default_host=means.default_host)
     if of.context.spec.suspend:
         return Report(title, notes=(SUSPENDED,))
     answer = await _answer(means, of)

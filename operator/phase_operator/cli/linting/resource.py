@@ -27,10 +27,13 @@ def is_ours(document: Document) -> bool:
     return document.api_version.partition("/")[0] == names.GROUP
 
 
-def findings(document: Document, *, namespace: str = "", schema_only: bool = False) -> list[Finding]:
+def findings(
+    document: Document, *, namespace: str = "", schema_only: bool = False, default_host: str | None = None
+) -> list[Finding]:
     """Return what is wrong with a resource of our group.
 
-    `namespace` is where it will be if it does not say so. With `schema_only`, only the API server's checks are made.
+    `namespace` is where it will be if it does not say so, `default_host` the operator's setting. With `schema_only`,
+    only the API server's checks are made.
     """
     if document.api_version != names.API_VERSION or document.kind not in _KINDS:
         return [Finding(("apiVersion",), f"there is no such kind: {names.API_VERSION} has {', '.join(_KINDS)}")]
@@ -39,7 +42,8 @@ def findings(document: Document, *, namespace: str = "", schema_only: bool = Fal
     if schema_only or is_any_error(found):
         return found
     where = text(mapping(body.get("metadata")).get("namespace")) or namespace
-    return [*found, *spec_findings(document.kind, pruned(schema_of(document.kind), body)["spec"], where)]
+    spec = pruned(schema_of(document.kind), body)["spec"]
+    return [*found, *spec_findings(document.kind, spec, where, default_host)]
 
 
 @cache

@@ -14,6 +14,7 @@ from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, Targ
 from phase_operator.cli.common.desired import field_of
 from phase_operator.cli.common.yaml_lines import FieldPath
 from phase_operator.cli.linting.findings import Finding, Level
+from phase_operator.core.access.default_host import with_host
 from phase_operator.core.access.grants import Use
 from phase_operator.core.access.tenancy import Tenancy, check_targets, host_refusal, push_refusal
 from phase_operator.core.content.template import compile_template
@@ -41,6 +42,8 @@ class _Subject:
 
     spec: PhaseSecretSpec
     namespace: str
+    # What is known of the operator's settings.
+    tenancy: Tenancy
     # What a grant has to allow if the token is in another namespace.
     token_for: Use = Use.TOKEN
 
@@ -54,34 +57,42 @@ class _Subject:
             yield ("spec", config_maps, number), config_map
 
 
-def spec_findings(kind: str, spec: Mapping[str, Any], namespace: str) -> Iterator[Finding]:
+def spec_findings(
+    kind: str, spec: Mapping[str, Any], namespace: str, default_host: str | None = None
+) -> Iterator[Finding]:
     """Yield what the operator would say of a spec that the CRD accepts; the namespace may be "" for not known."""
+    tenancy = Tenancy(default_host=default_host or names.DEFAULT_HOST)
     try:
-        yield from _CHECKS[kind](spec, namespace or _UNKNOWN)
+        yield from _CHECKS[kind](spec, namespace or _UNKNOWN, tenancy)
     except ExpectedError as error:
         yield _finding(error)
 
 
-def _of_phase_secret(spec: Mapping[str, Any], namespace: str) -> Iterator[Finding]:
-    yield from _of_targets(_Subject(parsed(PhaseSecretSpec, spec), namespace))
+def _of_phase_secret(spec: Mapping[str, Any], namespace: str, tenancy: Tenancy) -> Iterator[Finding]:
+    yield from _of_targets(_Subject(_placed(spec, tenancy), namespace, tenancy))
 
 
-def _of_dynamic_secret(spec: Mapping[str, Any], namespace: str) -> Iterator[Finding]:
+def _of_dynamic_secret(spec: Mapping[str, Any], namespace: str, tenancy: Tenancy) -> Iterator[Finding]:
     parsed(PhaseDynamicSecretSpec, spec)
-    yield from _of_targets(_Subject(parsed(PhaseSecretSpec, lowered_lease(spec)), namespace))
+    yield from _of_targets(_Subject(_placed(lowered_lease(spec), tenancy), namespace, tenancy))
 
 
-def _of_push_secret(spec: Mapping[str, Any], namespace: str) -> Iterator[Finding]:
+def _of_push_secret(spec: Mapping[str, Any], namespace: str, tenancy: Tenancy) -> Iterator[Finding]:
     push = push_spec(parsed(PhasePushSecretSpec, spec))
-    place = _Subject(parsed(PhaseSecretSpec, lowered_push(spec)), namespace, Use.PUSH)
+    place = _Subject(_placed(lowered_push(spec), tenancy), namespace, tenancy, Use.PUSH)
     ask = ask_of(place.spec, namespace)
     yield from _tried(partial(source_query, ask, ""), partial(check_token, push, namespace, ask.token_key))
     yield from _of_reach(place, ask)
-    if why := push_refusal(Tenancy(), ask.base_url):
+    if why := push_refusal(tenancy, ask.base_url):
         yield Finding(("spec", "phaseHost"), why, Level.WARNING)
 
 
-_CHECKS: Mapping[str, Callable[[Mapping[str, Any], str], Iterator[Finding]]] = {
+def _placed(spec: Mapping[str, Any], tenancy: Tenancy) -> PhaseSecretSpec:
+    """Parse a spec, and name the host at which it is asked."""
+    return with_host(parsed(PhaseSecretSpec, spec), tenancy.default_host)
+
+
+_CHECKS: Mapping[str, Callable[[Mapping[str, Any], str, Tenancy], Iterator[Finding]]] = {
     names.KIND_PHASE_SECRET: _of_phase_secret,
     names.KIND_PHASE_DYNAMIC_SECRET: _of_dynamic_secret,
     names.KIND_PHASE_PUSH_SECRET: _of_push_secret,
@@ -138,7 +149,7 @@ def _of_reach(subject: _Subject, ask: Ask) -> Iterator[Finding]:
     token = ("spec", "authentication", "serviceToken", "serviceTokenSecretReference", "secretNamespace")
     if ask.foreign:
         yield _ungranted(subject, token, ask.token_key.namespace, subject.token_for)
-    if why := host_refusal(Tenancy(), ask.base_url, foreign=ask.foreign):
+    if why := host_refusal(subject.tenancy, ask.base_url, foreign=ask.foreign):
         yield Finding(("spec", "phaseHost"), why, Level.WARNING)
     for (path, _), (ref, _) in zip(subject.targets, spec_targets(subject.spec, subject.namespace), strict=True):
         if ref.key.namespace != subject.namespace:

@@ -20,8 +20,8 @@ class PhaseSource:
 
     # None: the Secret that each resource names, in the cluster.
     token: SecretValue | None
-    # The host that the person names.
-    host: str | None
+    # The hosts that the person names.
+    hosts: Sequence[str | None]
     ca_file: Path | None
     at: ClusterOptions
 
@@ -41,7 +41,7 @@ async def answers(subjects: Sequence[Subject], source: PhaseSource) -> list[Snap
         else:
             used = [(Token(source.token), None)] * len(subjects)
         for subject, (token, place) in zip(subjects, used, strict=True):
-            check_host(subject.ask.base_url, source.host, token, place)
+            check_host(subject.ask.base_url, source.hosts, token, place)
         reader = await stack.enter_async_context(phase(source.ca_file))
         found = []
         for subject, (token, _) in zip(subjects, used, strict=True):

@@ -30,8 +30,10 @@ class Subjects:
     others: int = 0
 
 
-def subjects(documents: Iterable[Document], namespace: str, tell: Callable[[str], None]) -> Subjects:
-    """Return the PhaseSecrets of files; `namespace` is that of those that name none.
+def subjects(
+    documents: Iterable[Document], namespace: str, default_host: str | None, tell: Callable[[str], None]
+) -> Subjects:
+    """Return the PhaseSecrets of files; `namespace` is that of those that name none, and so is `default_host`.
 
     `tell` gets a line for each resource of ours that is none, or that would be refused.
     """
@@ -49,16 +51,16 @@ def subjects(documents: Iterable[Document], namespace: str, tell: Callable[[str]
             made.without_objects += 1
             tell(f"{each.at()}: {_named(_placed(each, namespace))}: {_NO_OBJECTS[each.kind]}")
         else:
-            made.found.append(_subject(_placed(each, namespace)))
+            made.found.append(_subject(_placed(each, namespace), default_host))
     return made
 
 
-def _subject(document: Document) -> Subject:
+def _subject(document: Document, default_host: str | None) -> Subject:
     body = pruned(schema_of(document.kind), document.body)
     metadata = body["metadata"]
     # As the cluster has it, if the file is from there: its uid is known then.
     existing = {"metadata": {"uid": text(metadata.get("uid"))}, "spec": body["spec"]}
-    return desired.subject(body, metadata["namespace"], existing)
+    return desired.subject(body, metadata["namespace"], existing, default_host=default_host)
 
 
 def _placed(document: Document, namespace: str) -> Document:

@@ -12,6 +12,7 @@ from phase_operator.cli.common.standing import Standing, count, is_suspended, le
 from phase_operator.cli.common.terminal import Tone, shown
 from phase_operator.cli.tracing.drawing import Node
 from phase_operator.cli.tracing.readers import Reader
+from phase_operator.core.access.default_host import host_of
 from phase_operator.core.json_access import mapping, mappings, number, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_versions, recorded_ref, recorded_targets
@@ -23,8 +24,7 @@ ReadersOf = Callable[[TargetRef], Sequence[Reader] | None]
 
 def phase_node(resource: Mapping[str, Any], says: Sequence[str], children: Sequence[Node]) -> Node:
     """Return the node of a resource's place in Phase."""
-    spec = mapping(resource.get("spec"))
-    host = clean(text(spec.get("phaseHost")) or names.DEFAULT_HOST)
+    host = clean(host_of(resource))
     where = [f"at {host}"] if host != names.DEFAULT_HOST else []
     return Node("Phase", place(resource), [*where, *says], facts={"host": host}, children=children)
 

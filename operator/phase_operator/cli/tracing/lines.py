@@ -9,6 +9,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.cli.common.appliers import applier, writers
 from phase_operator.cli.common.standing import place, standing
 from phase_operator.cli.tracing.origin import Origin, Writer, entry_of, field_managers, has_key, names_it, writer_of
+from phase_operator.core.access.default_host import host_of
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef
@@ -71,7 +72,7 @@ def _of_writer(target: TargetRef, key: str, writer: Writer, resource: Mapping[st
 
 def _source(resource: Mapping[str, Any]) -> str:
     spec = mapping(resource.get("spec"))
-    host = clean(text(spec.get("phaseHost")) or names.DEFAULT_HOST)
+    host = clean(host_of(resource))
     lease = f', dynamic secret "{clean(text(spec.get("dynamicSecret")))}"' if "dynamicSecret" in spec else ""
     return f"Phase {place(resource)} at {host}{lease}"
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.access.default_host import with_host
 from phase_operator.core.access.grants import Use
 from phase_operator.core.access.tenancy import Tenancy, check_tenancy
 from phase_operator.core.refs import TargetRef
@@ -25,6 +26,8 @@ class Admitted:
     """A resource whose token, host and targets are all allowed, with what it may use."""
 
     key: ObjectKey
+    # With the host that it is asked at, also if it names none.
+    spec: PhaseSecretSpec
     ask: Ask
     # The Secret that holds its token.
     token: ObjectKey
@@ -45,7 +48,8 @@ def admit(
 
     `token_for` is what a grant has to allow if the token is in another namespace.
     """
+    spec = with_host(spec, tenancy.default_host)
     ask = ask_of(spec, key.namespace)
     target_policies = declared_targets(spec, key.namespace)
     check_tenancy(tenancy, ask, key, labels, target_policies, token_for=token_for)
-    return Admitted(key, ask, ask.token_key, target_policies, _Judgement())
+    return Admitted(key, spec, ask, ask.token_key, target_policies, _Judgement())

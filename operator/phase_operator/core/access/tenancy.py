@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.access.default_host import trusted_hosts, trusted_name
 from phase_operator.core.access.grants import Grant, Labelled, Use, allowed
-from phase_operator.core.access.hosts import CLOUD, Host, leads_to, parse_hosts
+from phase_operator.core.access.hosts import Host, leads_to, parse_hosts
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.query import Ask
@@ -32,6 +33,8 @@ class Tenancy:
     watched: frozenset[str] = frozenset()
     # Whether Secrets are allowed whose types let their holder act as another user.
     impersonation: bool = False
+    # Where resources that name no host are asked.
+    default_host: str = names.DEFAULT_HOST
 
     @property
     def asks_for_labels(self) -> bool:
@@ -101,10 +104,10 @@ def host_refusal(tenancy: Tenancy, url: str, *, foreign: bool) -> str | None:
         if leads_to(url, tenancy.hosts):
             return None
         return f"spec.phaseHost is none of the hosts that the operator may ask: {listing(map(str, tenancy.hosts))}"
-    if foreign and not leads_to(url, CLOUD):
+    if foreign and not leads_to(url, trusted_hosts(tenancy.default_host)):
         return (
-            "the token lies in another namespace and is therefore sent to Phase's cloud only, not to the host in "
-            "spec.phaseHost (--allow-phase-host)"
+            f"the token lies in another namespace and is therefore sent to {trusted_name(tenancy.default_host)} only, "
+            "not to the host in spec.phaseHost (--allow-phase-host)"
         )
     return None
 
@@ -114,11 +117,11 @@ def push_refusal(tenancy: Tenancy, url: str) -> str | None:
 
     The operator reads them, for people who may not read them themselves.
     """
-    if tenancy.hosts or leads_to(url, CLOUD):
+    if tenancy.hosts or leads_to(url, trusted_hosts(tenancy.default_host)):
         return host_refusal(tenancy, url, foreign=False)
     return (
-        "what is pushed is sent to Phase's cloud only, not to the host in spec.phaseHost, since the operator reads it "
-        "with its own rights (--allow-phase-host)"
+        f"what is pushed is sent to {trusted_name(tenancy.default_host)} only, not to the host in spec.phaseHost, "
+        "since the operator reads it with its own rights (--allow-phase-host)"
     )
 
 

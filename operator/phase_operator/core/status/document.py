@@ -35,7 +35,7 @@ from phase_operator.core.status.restarts import without_restarts
 _NAMED = 500
 # The longest text that the CRD accepts. Names in Phase, and annotations, may be longer.
 _MOST_TARGETS = 256
-_LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
+_LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH, _LONGEST_HOST = 64, 253, 1024, 2048
 LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
 # What has writes of its own.
@@ -178,12 +178,15 @@ def _doubted(target: Mapping[str, Any], reason: str) -> dict[str, Any]:
 def _source(outcome: Reported, previous: Mapping[str, Any]) -> Mapping[str, Any] | None:
     match outcome:
         case Synced(source=source) | Pushed(to=SourceFacts() as source):
+            more = _unless_empty("dynamicSecretId", bounded(source.dynamic_secret, _LONGEST_NAME))
             return {
                 "appId": bounded(source.app_id, _LONGEST_ID),
                 "environment": bounded(source.environment, _LONGEST_NAME),
                 "path": bounded(source.path, _LONGEST_PATH),
                 "entries": source.entries,
-            } | _unless_empty("dynamicSecretId", bounded(source.dynamic_secret, _LONGEST_NAME))
+                **_unless_empty("host", bounded(source.host, _LONGEST_HOST)),
+                **more,
+            }
         case _:
             return mapping(previous.get("source"))
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import inf
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.access.default_host import assumed_host
 from phase_operator.core.errors import ExpectedError, Invalid, Transient
 from phase_operator.core.outcome import Failed, Gone, Pending, Pushed, SourceFacts, Suspended
 from phase_operator.core.push.ledger import Ledger, PushPlace
@@ -222,4 +223,6 @@ def _place(drive: Drive, driven: Driven) -> SourceFacts | None:
     """Return where a run pushes to; None if that is not known."""
     if drive.at is None:
         return None
-    return SourceFacts(drive.at.app_id, drive.at.environment, drive.push.root, len(driven.desired.entries))
+    host = assumed_host(drive.resource.spec, drive.at.host)
+    entries = len(driven.desired.entries)
+    return SourceFacts(drive.at.app_id, drive.at.environment, drive.push.root, entries, host=host)

@@ -52,7 +52,7 @@ class PushSpecs:
             self._check_taking(push, admitted, labels)
         check_token(push, resource.key.namespace, admitted.token)
         # From now on it runs when the Secret of its token changes, and that Secret is known as one.
-        self._registration.enter(admitted, task_of(resource, place, {}))
+        self._registration.enter(admitted, task_of(resource, admitted.spec, {}))
         return Spec(push, admitted.ask)
 
     def _check_taking(self, push: PushSpec, admitted: Admitted, labels: Mapping[str, str]) -> None:

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any, Self
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.access.default_host import assumed_host
 from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.json_access import text
 from phase_operator.core.outcome import SourceFacts, TargetResult
 from phase_operator.core.pipeline import RenderedTarget
 from phase_operator.core.refs import Kind
@@ -193,8 +195,9 @@ class LossGuard:
 
 def source_facts(context: RunContext, received: ReceivedAnswer, entries: Sequence[Entry]) -> SourceFacts:
     """Return what was read, as the status says it."""
-    path = normal_path(context.spec.phase_app_env_path)
-    return SourceFacts(received.answer.app_id, received.query.environment, path, len(entries))
+    path, query = normal_path(context.spec.phase_app_env_path), received.query
+    host = assumed_host(context.resource.spec, query.account.base_url)
+    return SourceFacts(received.answer.app_id, query.environment, path, len(entries), host=host)
 
 
 def recorded_facts(status: Mapping[str, Any]) -> SourceFacts | None:
@@ -202,6 +205,6 @@ def recorded_facts(status: Mapping[str, Any]) -> SourceFacts | None:
     source = status.get("source")
     match source:
         case {"appId": str(app_id), "environment": str(environment), "path": str(path), "entries": int(entries)}:
-            return SourceFacts(app_id, environment, path, entries)
+            return SourceFacts(app_id, environment, path, entries, host=text(source.get("host")))
         case _:
             return None
