@@ -11,7 +11,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ def host_option(about: str) -> Decorator[Any]:
     return click.option("--host", metavar="URL", default=lambda: phase_host() or None, callback=_checked, help=about)
 
 
+@contextmanager
 def of_phase() -> Iterator[None]:
     """Raise what goes wrong between a command and Phase as a Failure."""
     try:
