@@ -16,15 +16,15 @@ from pydantic.fields import FieldInfo
 
 from phase_dev import chart, cli_page, kustomize, rooms
 from phase_dev.monitoring import alerts, alerts_page, dashboard
-from phase_dev.reason_commands import reason_commands
+from phase_dev.troubleshooting import page as troubleshooting
 from phase_operator.api import crd, names
-from phase_operator.api.reasons import CATALOGUE, EVENTS
+from phase_operator.api.reasons import CATALOGUE
 from phase_operator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 
 _MODELS = "operator/phase_operator/api/{}/{}.py"
-_REASONS = "operator/phase_operator/api/reasons.py"
+_REASONS = "operator/phase_operator/api/reasons.py and operator/phase_dev/troubleshooting"
 _REFERENCE = "docs/api/{}/{}.md"
 _SETTINGS = "docs/operating/settings.md"
 _ARCHITECTURE = "docs/architecture.md"
@@ -33,51 +33,6 @@ _INSTALL, _OVERLAY = "deploy/install.yaml", "deploy/overlays/cluster-wide"
 _ALERTS = "operator/phase_dev/monitoring/alerts.yaml"
 _DASHBOARD = "operator/phase_dev/monitoring/dashboard.yaml"
 _NOTE = "Generated from {} by `make generate`; do not edit."
-
-_TROUBLESHOOTING = """\
-Every reason that a PhaseSecret, a PhaseDynamicSecret, an Event or a metric can show. `kubectl get phase` has it in the
-column Reason, `kubectl describe phs NAME` the message with the details; for a PhaseDynamicSecret it is `pds NAME`. None
-of these states empties a target: it keeps its content until the cause is gone. The end of the page explains what
-[delays a restart](#restartdelayed), and what to do if another client
-[changes a target again and again](#targetcontested).
-
-[`kubectl phase explain NAME`](../cli.md#explain) says all this of a resource, with its own names in the commands. Those
-below are of a resource `shop` in a namespace `shop`. Two help with every reason: `kubectl phase events shop` shows what
-happened and when, and `kubectl phase sync shop` has it tried again now, and waits."""
-
-# What core/rollout/progress.py, core/rollout/decision.py and reconcile/restarts/restarter.py say, and what to do.
-_DELAYS = (
-    ("it is paused: it is restarted when it is resumed", "Resume it: `kubectl rollout resume`."),
-    (
-        "its last roll-out is not over: it is restarted after that",
-        "No Event. Nothing to do: [a stalled roll-out](../restarts.md#a-roll-out-that-cannot-end) is replaced.",
-    ),
-    (
-        "one of its pods is not ready, and its controller replaces none until it is ...",
-        "The restart replaced a stalled roll-out. Delete the pod if it does not recover: `kubectl delete pod`.",
-    ),
-    (
-        "its turn has not come; 10 roll-outs at once",
-        "Nothing to do; it makes no Event. `--restarts-at-once` sets the number, with [shares](../restarts.md#places).",
-    ),
-    (
-        "its update strategy is OnDelete: running pods keep what they began with until they are deleted",
-        "Delete its pods when it suits.",
-    ),
-    (
-        "its update strategy has a partition: pods below it keep what they began with",
-        "Lower the partition when it suits.",
-    ),
-    (
-        "its pods need ..., and would not start without",
-        "Restore the key or the object in the message, or remove the reference from the pod template.",
-    ),
-    ("it cannot be restarted: ...", "Follow the API server's message. The operator tries again every few seconds."),
-    (
-        "workloads cannot be looked at: ... (a kind may be named, or a workload that keeps changing)",
-        "Grant the operator its rights, correct what the message names, or turn restarts off. Restarts may be missing.",
-    ),
-)
 
 Schema = crd.Schema
 
@@ -107,7 +62,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
     for package in rooms.PACKAGES:
         path = f"operator/phase_operator/{package}/__init__.py"
         files[path] = rooms.with_map(package, (root / path).read_text(), ROOT)
-    files["docs/operating/troubleshooting.md"] = _troubleshooting()
+    files[troubleshooting.PAGE] = troubleshooting.page(_NOTE.format(_REASONS))
     return files | _monitoring()
 
 
@@ -291,20 +246,6 @@ def _takes(field: FieldInfo) -> str:
 
 def _bound(field: FieldInfo, name: str) -> object:
     return next((getattr(each, name) for each in field.metadata if hasattr(each, name)), None)
-
-
-def _troubleshooting() -> str:
-    parts = [f"<!-- {_NOTE.format(_REASONS)} -->", "# Troubleshooting", _TROUBLESHOOTING]
-    for reason, entry in CATALOGUE.items():
-        waits = "A person has to act. In the meantime the operator tries again slowly." if entry.stalled else ""
-        parts += [f"## {reason.value}", entry.meaning, f"**What to do:** {entry.cure}"]
-        parts += [each for each in (reason_commands(reason), waits) if each]
-    delays = ["| after the workload's name | what to do |", "|---|---|"]
-    delays += [f"| {_cell(sentence)} | {_cell(cure)} |" for sentence, cure in _DELAYS]
-    delayed, contested = EVENTS["RestartDelayed"], EVENTS["TargetContested"]
-    parts += ["## RestartDelayed", f"{delayed.meaning} See [restarts](../restarts.md).", "\n".join(delays)]
-    parts += ["## TargetContested", contested.meaning, f"**What to do:** {contested.cure}"]
-    return "\n\n".join(parts) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -80,7 +80,7 @@ FIRING: Cases = {
         "other.",
     ),
     "probes stop": Case(
-        "PhaseOperatorStandsStill",
+        "PhaseOperatorStalled",
         {of("sources"): "3x200", CALLS: "0+1x30 30x170"},
         silent_at=(89, 100),
         fires_at=106,
@@ -89,7 +89,7 @@ FIRING: Cases = {
         labels=WHERE | {"pod": "a"},
     ),
     "nothing is ever asked": Case(
-        "PhaseOperatorStandsStill",
+        "PhaseOperatorStalled",
         {of("sources"): "3x200", of("leader"): "1x200"},
         silent_at=(59, 74),
         fires_at=75,
@@ -292,8 +292,8 @@ FIRING: Cases = {
         {of("push_conflicts"): "0x5 2x60", of("push_conflicts", "b"): "0x65", of("push_entries"): "9x65"},
         silent_at=(5, 35),
         fires_at=36,
-        description="Entries of Phase that PhasePushSecrets of the Phase operator in phase-system want and somebody "
-        "else has: 2. Whoever reads them gets another value than the cluster's.",
+        description="Entries of Phase that PhasePushSecrets of the Phase operator in phase-system want and that "
+        "belong to others: 2. Programs that read them get another value than the cluster's.",
     ),
     "the account may not write": Case(
         "PhaseOperatorPushesFail",
@@ -324,16 +324,16 @@ SILENT: Cases = {
         "PhaseOperatorTwoLeaders", {of("leader"): "1x20", of("leader", namespace="other"): "1x20"}, (10, 20)
     ),
     "every source asks for an hour": Case(
-        "PhaseOperatorStandsStill", {of("sources"): "3x240", CALLS: "1x59 2x59 3x59 4x59"}, tuple(range(1, 240))
+        "PhaseOperatorStalled", {of("sources"): "3x240", CALLS: "1x59 2x59 3x59 4x59"}, tuple(range(1, 240))
     ),
-    "all are suspended": Case("PhaseOperatorStandsStill", {of("sources"): "0x200", CALLS: "9x200"}, (80, 200)),
+    "all are suspended": Case("PhaseOperatorStalled", {of("sources"): "0x200", CALLS: "9x200"}, (80, 200)),
     "Phase is away, and is asked": Case(
-        "PhaseOperatorStandsStill",
+        "PhaseOperatorStalled",
         {of("sources"): "3x200", of("source_calls_total", kind="probe", result="PhaseUnavailable"): "0+1x200"},
         (80, 200),
     ),
     "the other replica asks": Case(
-        "PhaseOperatorStandsStill",
+        "PhaseOperatorStalled",
         {
             of("sources"): "3x100 0x100",
             of("sources", "b"): "0x100 3x100",
@@ -524,6 +524,7 @@ def document(case: Case) -> dict[str, Any]:
             "summary": alert.summary,
             "description": case.description,
             "runbook": f"{PAGE}#{alert.name.lower()}",
+            "runbook_url": f"{PAGE}#{alert.name.lower()}",
         },
     }
     looks: list[dict[str, Any]] = [
@@ -588,6 +589,18 @@ def test_promtool_finds_the_rules_in_order(promtool: Run) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_promtool_reads_every_query_to_look_at_next(promtool: Run, tmp_path: Path) -> None:
+    queries = [query.query for alert in ALERTS for query in alert.queries]
+    rules = [{"record": f"page:query:{number}", "expr": query} for number, query in enumerate(queries)]
+    file = tmp_path / "queries.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "page", "rules": rules}]}))
+
+    done = promtool("check", "rules", file)
+
+    assert len(rules) > len(ALERTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_chart_and_the_manifest_have_the_same_rules() -> None:
     manifest = documents.load((ROOT / "deploy/monitoring/prometheusrule.yaml").read_text())
 
@@ -599,6 +612,7 @@ def test_every_runbook_leads_to_a_section() -> None:
 
     for rule in rules()["groups"][0]["rules"]:
         path, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert rule["annotations"]["runbook_url"] == rule["annotations"]["runbook"]
         assert path == PAGE
         assert f"\n## {rule['alert']}\n" in page
         assert anchor == rule["alert"].lower()

@@ -69,7 +69,9 @@ def test_troubleshooting_tells_every_reason() -> None:
 
     assert set(CATALOGUE) == set(Reason)
     for reason, entry in CATALOGUE.items():
-        assert f"\n## {reason.value}\n\n{entry.meaning}\n\n**What to do:** {entry.cure}\n" in page
+        section = page.split(f"\n### {reason.value}\n")[1].split("\n### ")[0]
+        assert f"{entry.meaning}\n" in section
+        assert f"\n**What to do:** {entry.cure}\n" in section
 
 
 def test_the_reference_tells_every_field() -> None:

@@ -12,6 +12,14 @@ PAGE = "docs/operating/alerts.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A query to look at when an alert fires, and what it shows."""
+
+    shows: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert: its text (Prometheus fills in labels and value), and what the page says about it."""
 
@@ -27,11 +35,21 @@ class Alert:
     threshold: str
     """Why not sooner and not later."""
     cure: str
+    queries: tuple[Query, ...]
+    """What to look at next."""
 
 
-ALERTS = TypeAdapter(tuple[Alert, ...]).validate_python(
-    documents.load(Path(__file__).with_name("alerts.yaml").read_text())
-)
+def _read() -> tuple[Alert, ...]:
+    here = Path(__file__)
+    found = documents.load(here.with_name("alerts.yaml").read_text())
+    queries = documents.load(here.with_name("drilldowns.yaml").read_text())
+    named = [{**each, "queries": queries.pop(each["name"])} for each in found]
+    if queries:
+        raise ValueError(f"drilldowns.yaml has queries of no alert: {sorted(queries)}")
+    return TypeAdapter(tuple[Alert, ...]).validate_python(named)
+
+
+ALERTS = _read()
 
 
 def groups() -> list[dict[str, Any]]:
@@ -58,6 +76,12 @@ def _rule(alert: Alert) -> dict[str, Any]:
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,
-            "runbook": f"{PAGE}#{alert.name.lower()}",
+            **_runbook(alert),
         },
     }
+
+
+def _runbook(alert: Alert) -> dict[str, str]:
+    """Return where the page is: in the repository, and for links. The chart puts a URL into the latter."""
+    place = f"{PAGE}#{alert.name.lower()}"
+    return {"runbook": place, "runbook_url": place}

@@ -152,8 +152,10 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.REQUEST_REFUSED: Entry(
-        "Phase refuses the request itself; the message says why.",
-        "Follow the message, which quotes Phase.",
+        "Phase refuses the request itself; the message quotes Phase.",
+        "Look at the status code in the message. 405 and 406 come from a gateway that changes requests: let the "
+        "operator reach Phase without it. Of a push, rename or leave out the entry that the message names. Otherwise "
+        "compare the versions of Phase and of the operator, and upgrade the older one.",
         stalled=True,
     ),
     Reason.NO_ENTRIES: Entry(
@@ -186,12 +188,15 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.PHASE_UNAVAILABLE: Entry(
         "Phase cannot be reached or answers with a server error.",
-        "Check spec.phaseHost and the network; the operator tries again by itself.",
+        "Look at the message. For a certificate that is not trusted, give its authority with `--phase-ca-file`. For a "
+        "name that is not known, check spec.phaseHost and DNS. For a host that cannot be reached, check NetworkPolicy, "
+        "firewall and proxy. 5xx is a failure of Phase itself. The operator tries again by itself.",
         stalled=False,
     ),
     Reason.UNEXPECTED_ANSWER: Entry(
         "The answer is not from Phase's API: it is HTML, a redirect, or JSON in another form.",
-        "Check spec.phaseHost: a proxy, a login page or the wrong base path answers there.",
+        "Check spec.phaseHost: a proxy, a login page or the wrong base path answers there. `/v1/secrets/` below "
+        "`/service/public` of the host must answer with JSON, also without a token.",
         stalled=False,
     ),
     Reason.KEY_COLLISION: Entry(
@@ -242,8 +247,9 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.TARGET_REFUSED: Entry(
         "The API server refuses the object. The message quotes RBAC or a quota, names the field that is not valid, or "
         "names the admission policy or webhook. A policy's text is not shown, since it may quote values.",
-        "Follow the message. For a policy read its rules: `kubectl get validatingadmissionpolicy NAME -o yaml`. To see "
-        "its text, `kubectl apply --dry-run=server` an object with that name, without real values.",
+        "Grant the right that the message names, raise the quota, or correct the field. For a policy read its rules: "
+        "`kubectl get validatingadmissionpolicy NAME -o yaml`. To see its text, `kubectl apply --dry-run=server` an "
+        "object with that name, without real values.",
         stalled=True,
     ),
     Reason.TARGET_IMMUTABLE: Entry(
@@ -258,7 +264,8 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.REMOVAL_PENDING: Entry(
         "An object or key that the PhaseSecret has to remove still exists; the message says what it waits for.",
-        "Wait; if the reason stays, follow the message. The operator tries again by itself.",
+        "Wait: the operator tries again by itself. If the reason stays, bring the other targets in step first, grant "
+        "the right that the message names, or look for a finalizer of another controller on the object.",
         stalled=False,
     ),
     Reason.TYPE_NOT_SUPPORTED: Entry(
@@ -279,7 +286,8 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.KUBERNETES_UNAVAILABLE: Entry(
         "The API server cannot be reached, or refuses for a temporary reason.",
-        "Wait; if the reason stays, check the operator's RBAC and the API server.",
+        "Wait: the operator tries again by itself, and catches up within seconds. If the reason stays, run `kubectl "
+        "phase doctor`: a right, a webhook or the way to the API server is missing.",
         stalled=False,
     ),
     Reason.DYNAMIC_SECRET_NOT_FOUND: Entry(
@@ -306,7 +314,8 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.LEASE_ENDED: Entry(
         "The credentials in the targets are void: their lease ended or was revoked, and the operator has not got "
         "another one. The targets keep what they have.",
-        "Follow the message, which says why there is no new lease. The operator tries again by itself.",
+        "Remove the cause, which the message has in parentheses: the permissions of the account, of Phase's "
+        "credentials for the provider, or the way to Phase. The operator tries again by itself.",
         stalled=False,
     ),
     Reason.NOT_ENABLED: Entry(
@@ -324,18 +333,18 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.ENTRY_CONFLICT: Entry(
-        "Somebody else has an entry that the spec wants, or an entry may not be deleted: another mark is on it, it was "
-        "made in Phase, Phase rotates it, or somebody changed it since. It stays as it is; the message names it and "
+        "An entry that the spec wants belongs to another resource, another cluster or a person, or Phase rotates it. "
+        "Or an entry that is to be deleted was changed in Phase since. It stays as it is; the message names it and "
         "who has it.",
         "Give the source another folder, prefix or key, or have the other side give the entry up. With `updatePolicy: "
-        "Replace`, an entry that nobody's mark is on is taken over. What is not wanted any more, delete in Phase.",
+        "Replace`, an entry without a mark is taken over. Delete entries that you do not need any more in Phase.",
         stalled=True,
     ),
     Reason.ENTRY_SEALED: Entry(
         "The value or type of a sealed entry would have to change, and Phase changes neither. The entry keeps its old "
         "value.",
-        "Delete the entry in Phase, and it is made with the new value. Or set `onTypeChange: Replace`, and the "
-        "operator deletes and makes it by itself, and it is missing in between.",
+        "Delete the entry in Phase; the operator then makes it with the new value. Or set `onTypeChange: Replace`: the "
+        "operator then deletes it and makes it again, and it is missing in between.",
         stalled=True,
     ),
     Reason.ENTRIES_UNCLEAR: Entry(
@@ -357,8 +366,8 @@ EVENTS: dict[str, Entry] = {
         "An Event on a workload and on the PhaseSecret: the workload follows a target, and its pods have not read the "
         "new content yet. `status.targets[].notRestarted` has the sentence in the meantime, and also the sentences "
         "without an Event. The target itself is ready. The Event `WorkloadRestarted` reports every restart.",
-        "Follow the message, which says what the restart waits for. Most of it passes; a paused workload has to be "
-        "resumed, and a pod that does not recover has to be deleted.",
+        "The message says what the restart waits for. Most of it passes by itself. Resume a paused workload; delete a "
+        "pod that does not recover.",
         stalled=False,
     ),
     "TargetContested": Entry(

@@ -8,7 +8,7 @@ from functools import cache
 import promql_parser as promql
 import pytest
 
-from phase_dev.monitoring import alerts, dashboard
+from phase_dev.monitoring import alerts, alerts_page, dashboard
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.kube.client import _resource
 from phase_operator.kube.paths import CORE, OURS, object_path
@@ -18,6 +18,9 @@ from unit.telemetry.test_metrics import filled
 TARGET = frozenset({"cluster", "namespace", "job", "pod"})
 DASHBOARD = json.loads(dashboard.dashboard("note"))
 EXPRESSIONS = {each.name: each.expr for each in alerts.ALERTS} | {
+    f"{each.name}: {query.shows}": query.query for each in alerts.ALERTS for query in each.queries
+}
+EXPRESSIONS |= {
     f"{panel['title']}, {target['refId']}": target["expr"]
     for panel in DASHBOARD["panels"]
     for target in panel.get("targets", ())
@@ -77,6 +80,17 @@ def wrong(expr: str) -> list[str]:
             continue
         faults += sorted((matched | grouped) - exported()[metric] - TARGET)
     return faults
+
+
+def test_every_query_on_the_page_is_one_of_these() -> None:
+    shown = re.findall(r"^ *```promql\n(.*?)^ *```", alerts_page.page("note"), re.DOTALL | re.MULTILINE)
+
+    assert len(shown) > 2 * len(alerts.ALERTS)
+    assert {" ".join(each.split()) for each in shown} <= {" ".join(each.split()) for each in EXPRESSIONS.values()}
+
+
+def test_every_alert_has_queries_to_look_at_next() -> None:
+    assert [each.name for each in alerts.ALERTS if not each.queries] == []
 
 
 def test_each_asks_for_what_there_is() -> None:

@@ -355,7 +355,7 @@ class TestProbeThenRead:
         assert fresh(driver) == ["A", "B"]
 
     def test_no_hour_is_without_a_call_however_long_the_interval(self) -> None:
-        """The alerts PhaseOperatorStandsStill and PhaseOperatorStale count on it."""
+        """The alerts PhaseOperatorStalled and PhaseOperatorStale count on it."""
         driver = shop(A)
         driver.ask("x", query(), interval=365 * 24 * HOUR)
 

@@ -1,0 +1,1 @@
+"""The page about troubleshooting: symptoms first, then every reason with its causes."""
