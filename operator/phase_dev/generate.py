@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 _MODELS = "operator/phase_operator/api/{}/{}.py"
 _REASONS = "operator/phase_operator/api/reasons.py and operator/phase_dev/troubleshooting"
 _REFERENCE = "docs/api/{}/{}.md"
+_EXAMPLES = "docs/api/{}/examples"
 _SETTINGS = "docs/operating/settings.md"
 _ARCHITECTURE = "docs/architecture.md"
 _CHART, _VALUES = "helm/phase-operator/README.md", "helm/phase-operator/values.yaml"
@@ -140,9 +141,21 @@ def _reference_parts(definition: crd.Definition) -> dict[str, Callable[[], str]]
         "rules": lambda: _rule_list(spec, "spec"),
         "status": lambda: _field_table(status, "status"),
         "columns": lambda: _column_table(definition),
+        **_examples(definition),
         # One table of all reasons is enough.
         **({"reasons": _reason_table} if definition is crd.PHASE_SECRET else {}),
     }
+
+
+def _examples(definition: crd.Definition) -> dict[str, Callable[[], str]]:
+    """Return the parts with examples: all files whose name begins with the kind."""
+    folder = ROOT / _EXAMPLES.format(names.VERSION)
+    files = sorted(folder.glob(f"{definition.kind.lower()}*.yaml"))
+    return {f"example {file.stem}": partial(_yaml_block, file) for file in files}
+
+
+def _yaml_block(file: Path) -> str:
+    return f"```yaml\n{file.read_text()}```"
 
 
 def _field_table(schema: Schema, root: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.api.v1alpha1 import PhaseDynamicSecretSpec, PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
 from phase_operator.cli.commands.crds import crds
+from phase_operator.cli.commands.lint import lint
 from phase_operator.core.push.spec import push_spec
 
 
@@ -123,3 +125,42 @@ def test_the_example_in_the_reference_is_the_sample(page: str, sample: str) -> N
     example = text.split("```yaml\n")[1].split("```")[0]
 
     assert documents.load(example) == documents.load((ROOT / f"deploy/samples/{sample}.yaml").read_text())
+
+
+EXAMPLES = ROOT / "docs/api/v1alpha1/examples"
+# A target of a lease has the fields of a PhaseSecret's Secret, which the other example shows.
+ELSEWHERE = {"PhaseDynamicSecret": "managedSecretReferences"}
+
+
+def fields(schema: crd.Schema, left_out: str = "") -> Iterator[str]:
+    """Yield the names of all fields of a schema."""
+    for name, child in schema.get("properties", {}).items():
+        yield name
+        if name != left_out:
+            yield from fields(child)
+    for inner in ("items", "additionalProperties"):
+        yield from fields(schema.get(inner, {}))
+
+
+@pytest.mark.parametrize("definition", crd.DEFINITIONS, ids=lambda each: each.kind)
+def test_the_complete_example_names_every_field(definition: crd.Definition) -> None:
+    text = (EXAMPLES / f"{definition.kind.lower()}.yaml").read_text()
+    spec = crd.structural(definition.model)["properties"]["spec"]
+
+    wanted = set(fields(spec, ELSEWHERE.get(definition.kind, "")))
+
+    assert len(wanted) > 20
+    assert {name for name in wanted if not re.search(rf"^ *(- |# )?{name}:|[{{,] ?{name}:", text, re.MULTILINE)} == set()
+
+
+def test_every_example_of_the_reference_passes_the_rules_of_the_api_server() -> None:
+    done = CliRunner().invoke(lint, ["-f", str(EXAMPLES), "--strict"])
+
+    assert done.exit_code == 0, done.output
+    assert len(list(EXAMPLES.glob("*.yaml"))) > 6
+
+
+def test_every_example_is_on_a_page() -> None:
+    pages = "".join(page.read_text() for page in EXAMPLES.parent.glob("*.md"))
+
+    assert [file.name for file in EXAMPLES.glob("*.yaml") if file.read_text() not in pages] == []
