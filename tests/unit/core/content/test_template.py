@@ -547,8 +547,13 @@ def examples() -> list[Any]:
     ]
 
 
+def blocks() -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
 def values_of_the_page() -> dict[str, bytes]:
-    document: dict[str, str | bytes] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)[0])
+    [block] = [each for each in blocks() if each.startswith("DB_HOST: ")]
+    document: dict[str, str | bytes] = yaml.safe_load(block)
     return {key: value.encode() if isinstance(value, str) else value for key, value in document.items()}
 
 
@@ -560,6 +565,14 @@ def test_the_page_shows_what_comes_out(source: str, kind: str, expected: str) ->
         found = "error", error.message.removeprefix(f"{WHERE}, ")
 
     assert found == (kind, expected)
+
+
+def test_the_first_example_makes_the_connection_string_below_it() -> None:
+    example = yaml.safe_load(blocks()[0])
+    [[key, source]] = example["spec"]["managedSecretReferences"][0]["template"]["data"].items()
+    [shown] = re.findall(rf"\.data\.{key}.*\n(.*)\n```", PAGE.read_text())
+
+    assert render(source, values_of_the_page()) == shown
 
 
 def test_the_page_tells_the_limits() -> None:
