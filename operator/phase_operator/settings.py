@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     push: bool = Field(
         False,
         description="Act on PhasePushSecrets: read the Secrets and ConfigMaps that they name, and write them to Phase. "
-        "Whoever may create one can send the Secrets of its namespace to Phase. Default: false.",
+        "Anyone who may create one can send the Secrets of its namespace to Phase. Default: false.",
     )
     cluster_name: str = Field(
         "",

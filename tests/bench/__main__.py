@@ -291,7 +291,7 @@ class Bench:
         """Tell one leader to stop and kill the next one, with a standby each time."""
         with self.operator() as first, self.operator() as second:
             self.until_confirmed(first)
-            self.hand_over(first, second, signal.SIGTERM, "the leader is told to stop", "leads in 1 s")
+            self.hand_over(first, second, signal.SIGTERM, "the leader is asked to stop", "leads in 1 s")
             with self.operator() as third:
                 self.hand_over(second, third, signal.SIGKILL, "the leader is killed", "leads in 15 s")
 

@@ -20,9 +20,9 @@
 | store | Our resources as the watch last showed them: a store for each kind, and all of them as one |
 | index | Which PhaseSecrets use an object, and run again when it changes: token Secrets, targets |
 | background | Computations that take longer than the event loop may wait, done in a thread |
-| waiting_line | A line of those who wait: each goes on when it is told, in the order in which they came |
+| waiting_line | A line of those who wait: each goes on when it is woken, in the order in which they came |
 | watchdog | Which steps are in progress, and whether one of them hangs |
-| lease_ports | What the leases of dynamic secrets need from the edges, besides what every resource needs; as ports.py |
+| lease_ports | What the leases of dynamic secrets need from the edges, beyond what every resource needs; as ports.py |
 | ports | What the loop needs from the edges, as Protocols; the edges implement them, tests pass fakes |
 | attempts | Observe, decide and act; and repeat at once, a few times, if the object changed in between |
 

@@ -1,4 +1,4 @@
-"""What the leases of dynamic secrets need from the edges, besides what every resource needs; as ports.py."""
+"""What the leases of dynamic secrets need from the edges, beyond what every resource needs; as ports.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""A line of those who wait: each goes on when it is told, in the order in which they came."""
+"""A line of those who wait: each goes on when it is woken, in the order in which they came."""
 
 import asyncio
 from collections import deque

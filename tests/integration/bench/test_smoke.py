@@ -38,7 +38,7 @@ def test_the_counts_are_within_their_limits(rows: dict[str, str]) -> None:
     assert rows["a value changes, 2 resources use it"].startswith("1 read;")
     assert rows[f"{size} targets edited by hand"].endswith(", 0 reads")
     assert rows[f"restart with {size + 50} synced resources"].startswith("0 reads, 0 writes;")
-    for handed_over in ("the leader is told to stop", "the leader is killed"):
+    for handed_over in ("the leader is asked to stop", "the leader is killed"):
         assert rows[f"{handed_over}, {size} resources"].endswith("; 1 read, 2 writes")
     assert rows["every environment changes in one second, quota 120 a minute"].startswith("0 x 429;")
     assert "a change in a namespace with 20 Deployments that follow" in rows

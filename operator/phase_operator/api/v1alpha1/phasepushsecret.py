@@ -159,7 +159,7 @@ class PhasePushSecretSpec(PlaceFields):
     deletion_policy: DeletionPolicy | None = Field(
         None,
         description="What happens to entries whose source, key or resource is gone. Retain: they stay, without the "
-        "mark. Delete: they are deleted, except those that somebody changed since. Default: Retain.",
+        "mark. Delete: they are deleted, except those that others changed since. Default: Retain.",
     )
     on_type_change: OnTypeChange | None = Field(
         None,

@@ -95,7 +95,7 @@ def diff(token_file: Path | None, output: str, *, token_stdin: bool, show_values
     Values are compared here, by digests, and none is shown. Phase is read with the token that is given, else with the
     one in the Secret that the resource names.
 
-    Exit code: 0 if nothing would change, 1 if something would, higher if that cannot be told.
+    Exit code: 0 if nothing would change, 1 if something would, higher if that is not known.
     """
     asked = _Given(TokenOptions(token_file, token_stdin), **given)
     with _above_one():

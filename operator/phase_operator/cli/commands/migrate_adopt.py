@@ -81,7 +81,7 @@ def adopt(
     """List the Secrets that PhaseSecrets name and that others made, ask, and mark each with its PhaseSecret.
 
     SECRET narrows it to these, as NAME or NAMESPACE/NAME. What another tool keeps is marked only if it is named and
-    --force is given. Exit with 1 if a Secret stays with somebody else.
+    --force is given. Exit with 1 if a Secret stays with another owner.
     """
     if force and not named:
         raise click.UsageError("--force is for Secrets that are named: give SECRET as well")

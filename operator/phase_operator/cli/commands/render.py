@@ -74,7 +74,7 @@ class _Given:
 def render(token_file: Path | None, *, token_stdin: bool, **given: Any) -> int:
     """Print the Secrets and ConfigMaps that the operator would make for PhaseSecrets in files.
 
-    The entries are those of a file, or Phase's. What is left out, collides or is refused is told on the error stream.
+    The entries are those of a file, or Phase's. Keys that are left out, collide or are refused are on the error stream.
     Annotations that are made with the operator's key are left out, and names of versions end in -xxxxxxxxxx.
     """
     asked = _Given(TokenOptions(token_file, token_stdin), **given)

@@ -1,4 +1,4 @@
-"""What pushes need from the edges, besides what every resource needs; as reconcile/ports.py."""
+"""What pushes need from the edges, beyond what every resource needs; as reconcile/ports.py."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
