@@ -34,6 +34,8 @@ _INSTALL, _OVERLAY = "deploy/install.yaml", "deploy/overlays/cluster-wide"
 _ALERTS = "operator/phase_dev/monitoring/alerts.yaml"
 _DASHBOARD = "operator/phase_dev/monitoring/dashboard.yaml"
 _NOTE = "Generated from {} by `make generate`; do not edit."
+# Of a field of a ConfigMap, the same one of a Secret.
+_SHARED = ("managedConfigMapReferences[].", "managedSecretReferences[].")
 
 Schema = crd.Schema
 
@@ -159,12 +161,16 @@ def _yaml_block(file: Path) -> str:
 
 
 def _field_table(schema: Schema, root: str) -> str:
-    rows = ["| field | type | limits | meaning |", "|---|---|---|---|"]
+    shown: dict[str, str] = {}
     for path, field, required in _fields(schema, root):
         need = "**required** " if required else ""
         limits, meaning = _cell(", ".join(_limits(field))), _cell(field.get("description", ""))
-        rows.append(f"| `{path}` | {_type(field)} | {limits} | {need}{meaning} |")
-    return "\n".join(rows)
+        cells = f"{_type(field)} | {limits} | {need}{meaning}"
+        # What both kinds of targets have is listed once.
+        if shown.get(path.replace(*_SHARED)) != cells:
+            shown[path] = cells
+    rows = ["| field | type | limits | meaning |", "|---|---|---|---|"]
+    return "\n".join([*rows, *(f"| `{path}` | {cells} |" for path, cells in shown.items())])
 
 
 def _fields(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
@@ -202,7 +208,10 @@ def _sizes(field: Schema) -> Iterator[str]:
 
 
 def _rule_list(schema: Schema, path: str) -> str:
-    return "\n".join(f"- `{where}`: {message}." for where, message in _rules(schema, path))
+    places: dict[str, list[str]] = {}
+    for where, message in _rules(schema, path):
+        places.setdefault(message, []).append(f"`{where}`")
+    return "\n".join(f"- {', '.join(dict.fromkeys(where))}: {message}." for message, where in places.items())
 
 
 def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
