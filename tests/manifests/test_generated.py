@@ -150,7 +150,9 @@ def test_the_complete_example_names_every_field(definition: crd.Definition) -> N
     wanted = set(fields(spec, ELSEWHERE.get(definition.kind, "")))
 
     assert len(wanted) > 20
-    assert {name for name in wanted if not re.search(rf"^ *(- |# )?{name}:|[{{,] ?{name}:", text, re.MULTILINE)} == set()
+    assert {
+        name for name in wanted if not re.search(rf"^ *(- |# )?{name}:|[{{,] ?{name}:", text, re.MULTILINE)
+    } == set()
 
 
 def test_every_example_of_the_reference_passes_the_rules_of_the_api_server() -> None:

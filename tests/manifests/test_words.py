@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from manifests.test_docs import PAGES, faults, without_code
+from manifests.test_docs import faults, without_code
 
 # What not to write, as it may be spelled, and what to write instead.
 PLAIN = {

@@ -87,7 +87,7 @@ class PhaseDynamicSecretSpec(PlaceFields):
     )
     polling_interval: Annotated[int, Field(ge=60, le=86400)] | None = Field(
         None,
-        description="Seconds between looks at Phase's list of leases, which show whether the lease was revoked by others. "
+        description="Seconds between looks at Phase's list of leases, which show whether others revoked the lease. "
         "Default: 600.",
     )
     authentication: Authentication = Field(
