@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from phase_dev.monitoring.alerts import ALERTS, Alert
 
 _OPENING = """\
-Prometheus rules for the operator, on its [metrics](metrics.md) alone. Whichever alert fires: targets keep their content.
-To install them:
+Prometheus rules for the operator, on its [metrics](metrics.md) alone. Whichever alert fires, targets keep
+their content. To install them:
 
 - as a PrometheusRule: `deploy/monitoring` of [the manifests](../../deploy/README.md#monitoring), or
   `metrics.prometheusRule.enabled` of [the chart](../../helm/phase-operator/README.md#values);
 - without the Prometheus operator: `helm/phase-operator/files/alerts.yaml`, under `rule_files`."""
 
 _NOTES = """\
-- **Severity** is a label: `critical` means that no change of Phase arrives any more, or that credentials are void; `warning`
-  that something fails or is late; `info` that it is good to know.
+- **Severity** is a label: `critical` means that no change of Phase arrives any more, or that credentials are void;
+  `warning` that something fails or is late; `info` that it is good to know.
 - **Labels** are `namespace` and `job`, those of the operator, and `cluster` where metrics of several clusters come
   together. No alert names a PhaseSecret, because by default [no metric does](metrics.md); `kubectl get phs -A` does.
-- **The annotation `runbook`** is the path of this page in the repository, with the section. **`runbook_url`** is the same
-  path until you publish the page: set `metrics.prometheusRule.runbookUrl` of the chart to its URL. With the manifests,
+- **The annotation `runbook`** is the path of this page in the repository, with the section. **`runbook_url`** is the
+  same path until you publish the page: set `metrics.prometheusRule.runbookUrl` of the chart to its URL. With the manifests,
   replace it before you apply them:
 
   ```console
