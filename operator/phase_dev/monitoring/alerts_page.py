@@ -21,8 +21,8 @@ _NOTES = """\
 - **Labels** are `namespace` and `job`, those of the operator, and `cluster` where metrics of several clusters come
   together. No alert names a PhaseSecret, because by default [no metric does](metrics.md); `kubectl get phs -A` does.
 - **The annotation `runbook`** is the path of this page in the repository, with the section. **`runbook_url`** is the
-  same path until you publish the page: set `metrics.prometheusRule.runbookUrl` of the chart to its URL. With the manifests,
-  replace it before you apply them:
+  same path until you publish the page: set `metrics.prometheusRule.runbookUrl` of the chart to its URL. With the
+  manifests, replace it before you apply them:
 
   ```console
   $ sed -i "s|runbook_url: docs/|runbook_url: https://docs.example.com/|" deploy/monitoring/prometheusrule.yaml
