@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from phase_dev.cluster import Completed
@@ -12,6 +14,7 @@ from phase_dev.cluster import Completed
 ROOT = Path(__file__).parents[2]
 # What a reader replaces by his own; nothing is pulled from it here, since nodes are simulated.
 REGISTRY = "registry.example.com"
+_HEADING = r"^## (?P<heading>[^\n]+)$"
 
 
 def section(page: str, heading: str) -> str:
@@ -29,16 +32,34 @@ def fenced(page: str, heading: str, language: str) -> list[str]:
 
 def commands(page: str, heading: str) -> list[list[str]]:
     """Return the commands under a heading, block by block: lines after `$`, with the indented ones that go on."""
-    blocks = []
-    for block in fenced(page, heading, "console"):
-        found: list[str] = []
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append(line[2:])
-            elif line.startswith(" ") and found:
-                found[-1] += f"\n{line}"
-        blocks.append(found)
-    return blocks
+    return [_commands(block) for block in fenced(page, heading, "console")]
+
+
+def every_block(page: str, language: str) -> Iterator[tuple[str, str]]:
+    """Yield the blocks of one language of a page, those in lists too, each with the heading that it is under."""
+    block = rf"^(?P<indent> *)```{language}\n(?P<body>.*?)^(?P=indent)```$"
+    heading = ""
+    for found in re.finditer(f"{_HEADING}|{block}", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE):
+        if found["heading"] is not None:
+            heading = found["heading"]
+        else:
+            yield heading, textwrap.dedent(found["body"])
+
+
+def every_command(page: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the commands of a page block by block, each with the heading that it is under."""
+    for heading, block in every_block(page, "console"):
+        yield heading, _commands(block)
+
+
+def _commands(block: str) -> list[str]:
+    found: list[str] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append(line[2:])
+        elif line.startswith(" ") and found:
+            found[-1] += f"\n{line}"
+    return found
 
 
 class Reader:
@@ -62,8 +83,8 @@ class Reader:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.replace("REGISTRY", REGISTRY))
 
-    def run(self, command: str) -> Completed:
-        """Run a command; it has to succeed."""
+    def run(self, command: str, codes: Collection[int] = (0,)) -> Completed:
+        """Run a command, or a block of them as one script; it has to end with one of these codes."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command.replace("REGISTRY", REGISTRY)],
             cwd=self.checkout,
@@ -73,7 +94,7 @@ class Reader:
             timeout=100,
             check=False,
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert done.returncode in codes, f"{command}\nends with {done.returncode}\n{done.stdout}{done.stderr}"
         return Completed(done.returncode, done.stdout, done.stderr)
 
     def follow(self, block: list[str]) -> list[str]:
