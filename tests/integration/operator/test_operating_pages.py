@@ -60,7 +60,7 @@ NOT_HERE = {
     "curl -s http://127.0.0.1:8081/": "it goes through the port-forward",
     'kubectl -n phase-system delete pod "$LEADER"': "the pod stands for the process, which would go on",
     "kubectl get proxy cluster ": "only OpenShift has this kind",
-    "kubectl phase doctor --pre": "it is for a cluster without an operator; tests/integration/cli/test_doctor.py runs it",
+    "kubectl phase doctor --pre": "it is for a cluster without an operator, as in tests/integration/cli/test_doctor.py",
 }
 # Sections that have a test of their own.
 APART = {(BACKUP, "Restore")}
@@ -147,7 +147,8 @@ def put_shop(plane: ControlPlane, phase: EmbeddedPhase) -> World:
     plane.kubectl("create", "namespace", "shop")
     world = World(plane, "shop", phase, Canary())
     world.token()
-    world.phase_secret(managedSecretReferences=[{"secretName": "shop"}, {"secretName": "fixed", "versioned": {"keep": 1}}])
+    targets = [{"secretName": "shop"}, {"secretName": "fixed", "versioned": {"keep": 1}}]
+    world.phase_secret(managedSecretReferences=targets)
     generated = {"name": "shop-session", "labels": {"secrets.phase.dev/target": "generated"}}
     world.apply({"apiVersion": "v1", "kind": "Secret", "metadata": generated, "stringData": {"KEY": "x"}})
     return world
@@ -247,7 +248,8 @@ def test_the_policy_of_the_page_refuses_what_it_says(spec: dict[str, Any], words
 
     def refusal(spec: dict[str, Any]) -> str:
         document = json.dumps(phase_secret("judged", "", **spec))
-        return site.plane.kubectl("-n", "shop", "create", "--dry-run=server", "-f", "-", stdin=document, check=False).stderr
+        create = ("-n", "shop", "create", "--dry-run=server", "-f", "-")
+        return site.plane.kubectl(*create, stdin=document, check=False).stderr
 
     eventually(lambda: words in refusal(good | spec), what="the policy is in force")
     assert refusal(good) == ""
