@@ -59,6 +59,7 @@ NOT_HERE = {
     'kubectl -n phase-system port-forward "pod/$LEADER"': "it goes on until Ctrl-C",
     "curl -s http://127.0.0.1:8081/": "it goes through the port-forward",
     'kubectl -n phase-system delete pod "$LEADER"': "the pod stands for the process, which would go on",
+    "helm test ": "no container runs on a simulated node",
     "kubectl get proxy cluster ": "only OpenShift has this kind",
     "kubectl phase doctor --pre": "it is for a cluster without an operator, as in tests/integration/cli/test_doctor.py",
 }
