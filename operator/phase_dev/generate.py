@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from pydantic.fields import FieldInfo
 
-from phase_dev import chart, cli_page, kustomize, rooms
+from phase_dev import argocd, chart, cli_page, kustomize, rooms, shown_files
 from phase_dev.monitoring import alerts, alerts_page, dashboard
 from phase_dev.troubleshooting import page as troubleshooting
 from phase_operator.api import crd, names
@@ -59,6 +59,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         (_CHART, value_tables),
         (cli_page.PAGE, {"exit codes": cli_page.exit_codes, "commands": cli_page.commands}),
         (_ARCHITECTURE, drawings),
+        *((page, shown_files.parts((root / page).read_text(), root)) for page in shown_files.PAGES),
     )
     for page, parts in pages:
         files[page] = _fill(page, (root / page).read_text(), parts)
@@ -66,7 +67,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         path = f"operator/phase_operator/{package}/__init__.py"
         files[path] = rooms.with_map(package, (root / path).read_text(), ROOT)
     files[troubleshooting.PAGE] = troubleshooting.page(_NOTE.format(_REASONS))
-    return files | _monitoring()
+    return files | _monitoring() | argocd.generated(_NOTE.format, ROOT)
 
 
 def stale(root: Path = ROOT) -> Iterator[tuple[str, str]]:

@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 
 from manifests.objects import ROOT, load
-from phase_operator.api import names
-from phase_operator.api.crd import DEFINITIONS
 from phase_operator.api.reasons import Reason
-from support.argocd import HEALTH, health
+from support.argocd import health
 from support.kstatus import KStatus, kstatus
 from support.statuses import NOW, every_way, reported, untouched, ways
 
@@ -88,9 +86,7 @@ def test_a_condition_that_is_not_true_is_progressing() -> None:
     assert status == "Progressing"
 
 
-def test_the_config_map_carries_the_script_for_each_kind() -> None:
+def test_the_config_map_is_that_of_argo_cd() -> None:
     [found] = load((ROOT / "deploy/gitops/argocd/argocd-cm.yaml").read_text())
 
     assert (found["kind"], found["metadata"]) == ("ConfigMap", {"name": "argocd-cm", "namespace": "argocd"})
-    keys = [f"resource.customizations.health.{names.GROUP}_{each.kind}" for each in DEFINITIONS]
-    assert found["data"] == dict.fromkeys(keys, HEALTH.read_text())

@@ -12,8 +12,6 @@ from manifests.conftest import Render
 from manifests.objects import CHART, CRD_FILES, ROOT, Object, kinds, load, one
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
-from phase_operator.api import names
-from phase_operator.api.crd import DEFINITIONS
 from support.published import ARGO_CD, FLUX, crds
 
 GITOPS = ROOT / "deploy/gitops"
@@ -59,7 +57,8 @@ def test_every_example_is_what_the_api_server_takes(plane: ControlPlane) -> None
     refused = [(str(file), why) for file, found in examples() if (why := refusal(plane, found))]
 
     assert refused == []
-    assert kinds(found for _, found in examples()) >= {"Application", "Kustomization", "HelmRelease", "OCIRepository"}
+    flux = {"Kustomization", "HelmRelease", "OCIRepository", "HelmRepository", "GitRepository"}
+    assert kinds(found for _, found in examples()) >= {"Application", *flux}
 
 
 @pytest.mark.controlplane
@@ -71,6 +70,10 @@ def test_every_example_is_what_the_api_server_takes(plane: ControlPlane) -> None
         pytest.param("flux/kustomizations.yaml", "wait", "yes please", id="another type, Flux"),
         pytest.param("flux/operator/release.yaml", "chart", {"spec": {}}, id="what a rule forbids, Flux"),
         pytest.param("flux/operator/chart.yaml", "url", "https://registry.example", id="no such address, Flux"),
+        pytest.param(
+            "flux/operator-from-helm-repository/source.yaml", "url", "ssh://a.example", id="no address of charts"
+        ),
+        pytest.param("flux/operator-from-git/source.yaml", "branch", "main", id="an unknown field, a Git repository"),
         pytest.param("shop/secrets/phasesecret.yaml", "suspended", True, id="an unknown field, ours"),
     ],
 )
@@ -92,8 +95,8 @@ def test_the_config_map_of_argo_cd_keeps_what_it_has(plane: ControlPlane) -> Non
     plane.kubectl(*apply)
 
     kept = documents.load(plane.kubectl("-n", "argocd", "get", "configmap", "argocd-cm", "-o", "yaml").stdout)["data"]
-    checks = {f"resource.customizations.health.{names.GROUP}_{each.kind}" for each in DEFINITIONS}
-    assert kept.keys() == {"url", *checks}
+    added = load((GITOPS / "argocd/argocd-cm.yaml").read_text())[0]["data"]
+    assert kept == {"url": "https://x"} | added
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -140,11 +143,16 @@ def test_the_workload_reads_what_the_phasesecret_writes(kustomize: Render) -> No
     assert container["envFrom"] == [{"secretRef": {"name": target["secretName"]}}]
 
 
-def test_the_chart_takes_the_values_of_both_recipes(render_chart: Render) -> None:
-    application = load((GITOPS / "argocd/operator.yaml").read_text())[0]["spec"]["source"]
-    release = load((GITOPS / "flux/operator/release.yaml").read_text())[0]["spec"]
+def releases() -> list[tuple[Path, Object]]:
+    """Return every HelmRelease, with the file that it is in."""
+    return [(file, found) for file, found in examples() if found["kind"] == "HelmRelease"]
 
-    for values in (application["helm"]["valuesObject"], release["values"]):
+
+def test_the_chart_takes_the_values_of_every_recipe(render_chart: Render) -> None:
+    application = load((GITOPS / "argocd/operator.yaml").read_text())[0]["spec"]["source"]
+
+    assert len(releases()) == 3
+    for values in (application["helm"]["valuesObject"], *(found["spec"]["values"] for _, found in releases())):
         rendered = render_chart(values)
         image = one(rendered, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]
         assert image.startswith("registry.example/phase-operator:")
@@ -157,14 +165,43 @@ def test_the_chart_takes_the_values_of_both_recipes(render_chart: Render) -> Non
         }
 
 
-def test_both_recipes_take_this_version_of_the_chart() -> None:
+def test_every_recipe_takes_this_version_of_the_chart() -> None:
     version = documents.load((CHART / "Chart.yaml").read_text())["version"]
     application = load((GITOPS / "argocd/operator.yaml").read_text())[0]["spec"]["source"]
     chart = load((GITOPS / "flux/operator/chart.yaml").read_text())[0]["spec"]
+    from_http = load((GITOPS / "flux/operator-from-helm-repository/release.yaml").read_text())[0]["spec"]["chart"][
+        "spec"
+    ]
+    from_git = load((GITOPS / "flux/operator-from-git/source.yaml").read_text())[0]["spec"]
 
-    assert application["chart"] == chart["url"].rpartition("/")[2] == "phase-operator"
-    for wanted in (application["targetRevision"], chart["ref"]["semver"]):
+    assert application["chart"] == chart["url"].rpartition("/")[2] == from_http["chart"] == "phase-operator"
+    for wanted in (
+        application["targetRevision"],
+        chart["ref"]["semver"],
+        from_http["version"],
+        from_git["ref"]["semver"],
+    ):
         assert version.startswith(wanted.rstrip("*x"))
+
+
+@pytest.mark.parametrize("folder", ["operator", "operator-from-helm-repository", "operator-from-git"])
+def test_a_release_of_flux_names_the_source_beside_it(folder: str, kustomize: Render) -> None:
+    found = kustomize(f"deploy/gitops/flux/{folder}")
+
+    spec = one(found, "HelmRelease")["spec"]
+    named = spec.get("chartRef") or spec["chart"]["spec"]["sourceRef"]
+    source = one(found, named["kind"], named["name"])
+    assert source["metadata"]["namespace"] == one(found, "Namespace")["metadata"]["name"] == "phase-system"
+    assert kinds(found) == {"Namespace", "HelmRelease", named["kind"]}
+
+
+def test_the_release_from_git_takes_the_chart_that_is_there() -> None:
+    chart = load((GITOPS / "flux/operator-from-git/release.yaml").read_text())[0]["spec"]["chart"]["spec"]["chart"]
+    [source] = load((GITOPS / "flux/operator-from-git/source.yaml").read_text())
+
+    assert (ROOT / chart / "Chart.yaml").is_file()
+    # All but the folder of the chart is left out of what is downloaded.
+    assert source["spec"]["ignore"].split() == ["/*", f"!/{Path(chart).parts[0]}"]
 
 
 def test_no_recipe_asks_for_differences_to_be_ignored() -> None:

@@ -53,7 +53,10 @@ FLUX = (
         "github.com/fluxcd/source-controller",
         "v1.8.5",
         "h1:3zKSTGc2FPoZcQ5BjnyOrwdHDWeYqst3uAoZ+c0DG3c=",
-        ("config/crd/bases/source.toolkit.fluxcd.io_ocirepositories.yaml",),
+        tuple(
+            f"config/crd/bases/source.toolkit.fluxcd.io_{each}.yaml"
+            for each in ("ocirepositories", "helmrepositories", "gitrepositories")
+        ),
     ),
 )
 
