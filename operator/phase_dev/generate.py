@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from pydantic.fields import FieldInfo
 
-from phase_dev import argocd, chart, cli_page, kustomize, rooms, shown_files
+from phase_dev import argocd, calls_picture, chart, cli_page, kustomize, rooms, shown_files
 from phase_dev.monitoring import alerts, alerts_page, dashboard
 from phase_dev.troubleshooting import page as troubleshooting
 from phase_operator.api import crd, names
@@ -67,6 +67,8 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         path = f"operator/phase_operator/{package}/__init__.py"
         files[path] = rooms.with_map(package, (root / path).read_text(), ROOT)
     files[troubleshooting.PAGE] = troubleshooting.page(_NOTE.format(_REASONS))
+    note = _NOTE.format(f"{calls_picture.FIGURES} and {calls_picture.COMPARISON}")
+    files[calls_picture.PAGE] = calls_picture.picture(lambda path: (root / path).read_text(), note)
     return files | _monitoring() | argocd.generated(_NOTE.format, ROOT)
 
 

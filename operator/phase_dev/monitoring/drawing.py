@@ -78,8 +78,13 @@ def draw(board: Board, answers: Mapping[Panel, Sequence[Line]], span: Span, note
             else:
                 _graph(figure, box_of(panel.place), height, panel, lines, span)
         figure.text(_MARGIN / WIDTH, 18 / height, note, color=_FAINT)
-        picture = io.StringIO()
-        figure.savefig(picture, format="svg", metadata={"Title": board.title, "Date": None, "Creator": None})
+        return as_svg(figure, board.title)
+
+
+def as_svg(figure: Figure, title: str) -> str:
+    """Return a figure as SVG; the same figure gives the same text."""
+    picture = io.StringIO()
+    figure.savefig(picture, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
     # A tenth of a pixel is as much as anybody sees.
     short = re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found[0]):.1f}", picture.getvalue())
     return "\n".join(line.rstrip() for line in short.splitlines()) + "\n"

@@ -6,12 +6,10 @@ account that was installed, and PhaseSecrets are led from Phase's cloud to the e
 
 import json
 import os
-import re
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -23,8 +21,8 @@ from phase_dev.server import EmbeddedPhase
 from phase_dev.shell.terminal import Progress
 from support.canary import Canary
 from support.cluster_fixture import may
-from support.operator_process import OperatorProcess, eventually, running_operator
-from support.pages import REGISTRY, ROOT, Reader, commands, fenced
+from support.operator_process import OperatorProcess, eventually, leased_ports, running_operator
+from support.pages import REGISTRY, ROOT, Reader, SavedFile, commands, fenced, not_run, section, steps_of
 from support.world import World
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(240)]
@@ -74,6 +72,12 @@ class Steps:
         """Run the operator under the account that was installed."""
         return running_operator(self.plane, self.folder, *flags, elects=True)
 
+    def installed(self, registry: str) -> AbstractContextManager[OperatorProcess]:
+        """Run the operator that was installed, once its image is found to be one of this registry."""
+        assert self.plane.kubectl(*IMAGE).stdout.startswith(f"{registry}/phase-operator:")
+        self.plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+        return self.operator()
+
     def world(self, namespace: str) -> World:
         """Look at a namespace."""
         return World(self.plane, namespace, self.phase, self.canary)
@@ -90,32 +94,119 @@ def steps(plane: ControlPlane, phase: EmbeddedPhase, reader: Reader, canary: Can
     return Steps(plane, phase, reader, canary, tmp_path)
 
 
-@pytest.mark.parametrize("way", [0, 1], ids=["helm", "install.yaml"])
-def test_the_readme_leads_to_a_secret(way: int, reader: Reader, plane: ControlPlane, steps: Steps) -> None:
-    *ways, (token, resource, wait) = commands("README.md", "Install")
-
-    reader.follow(ways[way])
-    assert plane.kubectl(*IMAGE).stdout.startswith(f"{REGISTRY}/phase-operator:")
-    plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
-    with steps.operator():
-        reader.follow([token, resource])
-        steps.led_here("default", "shop")
-        reader.run(wait)
-
-    assert steps.world("default").data("shop-secrets")
+Hooks = Mapping[str, Callable[[], object]]
+TUTORIAL = "docs/tutorial.md"
+# Programs that run until Ctrl-C, by the words with which they are called; and what they say when they are ready.
+TERMINALS = {
+    "phase-dev cluster run": "the cluster is at",
+    "phase-dev server": "Phase is at",
+    "phase-operator run": "leads",
+}
 
 
-def resources(page: str) -> list[dict[str, Any]]:
-    """Return the PhaseSecrets of a page or of a file."""
-    text = (ROOT / page).read_text()
-    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if page.endswith(".md") else [text]
-    documents = [each for block in blocks for each in yaml.safe_load_all(block)]
-    return [each for each in documents if each["kind"] == "PhaseSecret"]
+def walk(text: str, reader: Reader, *, before: Hooks, after: Hooks, without: str | None = None) -> dict[str, str]:
+    """Do what a page says, from top to bottom, but for what no test runs; return what each command said.
+
+    A hook is called at the first command that begins with its words. Commands of another way, `without`, are left out.
+    """
+    said: dict[str, str] = {}
+    called: set[str] = set()
+
+    def call(hooks: Hooks, command: str) -> None:
+        for words, hook in hooks.items():
+            if command.startswith(words) and words not in called:
+                called.add(words)
+                hook()
+
+    with ExitStack() as terminals:
+        for step in steps_of(text):
+            if isinstance(step, SavedFile):
+                reader.write(step.name, step.text)
+                continue
+            if not_run(step) is not None or (without is not None and step.startswith(without)):
+                continue
+            call(before, step)
+            ready = next((ready for words, ready in TERMINALS.items() if step.startswith(words)), None)
+            if ready is not None:
+                terminals.enter_context(reader.running(step, ready))
+            else:
+                done = reader.run(step)
+                said[step] = done.stdout + done.stderr
+            call(after, step)
+    assert called == {*before, *after}
+    return said
 
 
-@pytest.mark.parametrize("page", ["README.md", "deploy/samples/secret-and-configmap.yaml"])
-def test_an_example_becomes_ready_for_an_app_without_config_entries(page: str, world: World) -> None:
-    [example] = resources(page)
+def new_password(steps: Steps) -> Callable[[], object]:
+    """Return what changes a value in Phase."""
+    password = steps.canary.value("new password")
+    return lambda: steps.phase.set("shop", "Production", "DATABASE_PASSWORD", password)
+
+
+@pytest.mark.parametrize(
+    ("way", "other"), [("helm install", "sed "), ("sed ", "helm install")], ids=["helm", "install.yaml"]
+)
+def test_the_readme_leads_to_a_pod_that_follows_a_change(
+    way: str, other: str, reader: Reader, steps: Steps
+) -> None:
+    reader.own |= {"MY_APP": "shop", "MY_ENVIRONMENT": "production"}
+    reader.variables["PHASE_HOST"] = steps.phase.url
+    with ExitStack() as closing:
+        said = walk(
+            (ROOT / "README.md").read_text(),
+            reader,
+            before={"kubectl phase sync": new_password(steps)},
+            after={
+                way: lambda: closing.enter_context(steps.installed(REGISTRY)),
+                "kubectl apply -f my-app.yaml": lambda: steps.led_here("default", "my-app"),
+            },
+            without=other,
+        )
+
+    data = steps.world("default").data("my-app") or {}
+    assert data["DATABASE_PASSWORD"] == steps.canary.value("new password")
+    assert "LOG_LEVEL" in data
+    assert "WorkloadRestarted" in said["kubectl phase events my-app"]
+
+
+def test_the_tutorial_leads_offline_to_a_deployment_that_follows_a_change(
+    programs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    reader = Reader(tmp_path, *programs, tmp_path / "none")
+    ports = leased_ports(1)
+    reader.own["8000"] = str(ports.numbers[0])
+
+    try:
+        said = walk(section(TUTORIAL, "Offline"), reader, before={}, after={})
+    finally:
+        ports.release()
+
+    assert "3 keys" in said["kubectl phase tree shop"]
+    assert "~ DATABASE_PASSWORD" in said["kubectl phase sync shop"]
+    assert "WorkloadRestarted" in said["kubectl phase events shop"]
+    assert "EnvironmentNotFound" in said["kubectl phase explain shop"]
+    assert not (reader.checkout / "tutorial.kubeconfig").exists()
+
+
+def test_the_tutorial_leads_on_a_cluster_to_a_deployment_that_follows_a_change(reader: Reader, steps: Steps) -> None:
+    reader.variables["PHASE_HOST"] = steps.phase.url
+    for step in steps_of(section(TUTORIAL, "Offline")):
+        if isinstance(step, SavedFile):
+            reader.write(step.name, step.text)
+    with ExitStack() as closing:
+        walk(
+            section(TUTORIAL, "With kind and an account at Phase"),
+            reader,
+            before={"kubectl phase sync": new_password(steps)},
+            after={"helm install": lambda: closing.enter_context(steps.installed("localhost"))},
+        )
+
+    data = steps.world("default").data("shop") or {}
+    assert data["DATABASE_PASSWORD"] == steps.canary.value("new password")
+
+
+def test_an_example_becomes_ready_for_an_app_without_config_entries(world: World) -> None:
+    example = yaml.safe_load((ROOT / "deploy/samples/secret-and-configmap.yaml").read_text())
     for key in ("DATABASE_HOST", "LOG_LEVEL"):
         world.phase.set("shop", "Production", key, world.canary.value(key), type="secret")
 
