@@ -167,6 +167,7 @@ def test_the_readme_leads_to_a_pod_that_follows_a_change(
     assert data["DATABASE_PASSWORD"] == steps.canary.value("new password")
     assert "LOG_LEVEL" in data
     assert "WorkloadRestarted" in said["kubectl phase events my-app"]
+    steps.canary.watch("".join(said.values()))
 
 
 def test_the_tutorial_leads_offline_to_a_deployment_that_follows_a_change(

@@ -1,12 +1,16 @@
 """The README's picture of calls: its figures come from the pages that give them, and from nowhere else."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from xml.etree import ElementTree
 
 import click
 import pytest
 
 from phase_dev.calls_picture import COMPARISON, FIGURES, OURS, Bar, bars, draw, picture
+
+ROOT = Path(__file__).parents[3]
 
 FIGURES_PAGE = """\
 ## 10,000 PhaseSecrets
@@ -80,3 +84,17 @@ def test_the_same_figures_give_the_same_bytes_and_others_do_not() -> None:
 
     assert draw(shown) == draw(list(shown))
     assert draw(shown) != draw([shown[0], Bar("another", 500, "measured")])
+
+
+def numbers(row: str) -> list[int]:
+    """Return the number with which each cell of a row begins, but for the first."""
+    return [int(each) for each in re.findall(r" \| (\d+)", row)]
+
+
+def test_the_readme_and_the_comparison_say_what_the_picture_shows() -> None:
+    shown = bars(lambda page: (ROOT / page).read_text())
+
+    [row] = re.findall(r"^\| calls a minute, .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    [ours] = re.findall(r"^\| phase-operator \| (\d+) \|", (ROOT / COMPARISON).read_text(), re.MULTILINE)
+    assert numbers(row) == [each.calls for each in shown]
+    assert int(ours) == shown[0].calls
