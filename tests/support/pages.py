@@ -119,6 +119,7 @@ class Reader:
         # The programs are those of this checkout, and find what was built before.
         self.variables |= {"PYTHONPATH": str(ROOT / "operator")}
         self.variables |= {"XDG_CACHE_HOME": str(Folders.of(os.environ).cache.parent)}
+        self.variables |= {name: os.environ[name] for name in ["KUBEBUILDER_ASSETS"] if name in os.environ}
         # What the pages have for it -> what this reader has.
         self.own = {"REGISTRY": REGISTRY}
 
