@@ -12,11 +12,13 @@ PYTEST_ARGS ?=
 PYTEST = PYTHONDONTWRITEBYTECODE= GOGC=400 $(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 # Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
 DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
+# Likewise: other tools export a VERSION of their own.
+RELEASE_VERSION := $(if $(findstring command,$(origin VERSION)),$(VERSION))
 
-.PHONY: help venv demo picture dashboard check test lint types contracts unit contract integration generate verify bench fuzz soak image sbom scan lock clean
+.PHONY: help venv demo picture dashboard check test lint types contracts unit contract integration generate verify bench fuzz soak image sbom scan release release-dry lock clean
 
 help: ## show the verbs
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 venv: .venv/.stamp ## make .venv with product, dev and test extras and both console scripts
 .venv/.stamp: requirements/dev.txt pyproject.toml
@@ -107,6 +109,12 @@ build/sbom.cdx.json: build/product/.stamp build/tools/.stamp pyproject.toml
 
 scan: venv build/tools/.stamp ## hadolint and trivy on Dockerfile, deploy/ and chart; tests/integration/image does it too
 	@$(BIN)/phase-dev image scan
+
+release: venv build/product/.stamp build/tools/.stamp ## VERSION=1.2.3: set it everywhere, build everything, sign and publish
+	@$(BIN)/phase-dev release run "$(RELEASE_VERSION)"
+
+release-dry: venv build/product/.stamp build/tools/.stamp ## the same without signing and publishing, with a registry on loopback
+	@$(BIN)/phase-dev release dry "$(RELEASE_VERSION)"
 
 lock: venv ## compile requirements/ anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/product.txt pyproject.toml

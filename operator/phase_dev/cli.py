@@ -10,9 +10,10 @@ COMMANDS = (
     Lazy("demo", "phase_dev.demo.cli", "demo", "Show the main job of the operator."),
     Lazy("dashboard", "phase_dev.monitoring.cli", "dashboard", "Draw the dashboard over a real run."),
     Lazy("image", "phase_dev.image.cli", "image", "Build and scan the image."),
+    Lazy("release", "phase_dev.release.cli", "release", "Make or rehearse a release."),
 )
 
 
 @click.group(cls=LazyGroup, lazies=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Tools beside phase-operator: an embedded Phase server, a control plane on loopback, a demo, the image."""
+    """Tools beside phase-operator: an embedded Phase server, a control plane on loopback, a demo, the image, a release."""

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from phase_dev import argocd, calls_picture, chart, cli_page, kustomize, rooms, shown_files
 from phase_dev.monitoring import alerts, alerts_page, dashboard
+from phase_dev.release import owner, pages
 from phase_dev.troubleshooting import page as troubleshooting
 from phase_operator.api import crd, names
 from phase_operator.api.reasons import CATALOGUE
@@ -69,7 +70,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
     files[troubleshooting.PAGE] = troubleshooting.page(_NOTE.format(_REASONS))
     note = _NOTE.format(f"{calls_picture.FIGURES} and {calls_picture.COMPARISON}")
     files[calls_picture.PAGE] = calls_picture.picture(lambda path: (root / path).read_text(), note)
-    return files | _monitoring() | argocd.generated(_NOTE.format, ROOT)
+    return files | _monitoring() | argocd.generated(_NOTE.format, ROOT) | _owned(root)
 
 
 def stale(root: Path = ROOT) -> Iterator[tuple[str, str]]:
@@ -108,6 +109,19 @@ def _install(root: Path, fresh: Mapping[str, str]) -> str:
 
     objects = kustomize.build(_OVERLAY, read)
     return f"# {_NOTE.format(_OVERLAY)}\n" + "---\n".join(crd.as_yaml(each) for each in objects)
+
+
+def _owned(root: Path) -> dict[str, str]:
+    """Return the pages that name people and addresses."""
+    found = owner.read((root / owner.FILE).read_text())
+    parts = {"MAINTAINERS.md": ("maintainers", pages.maintainers), "SECURITY.md": ("reporting", pages.reporting)}
+    filled = {
+        page: _fill(page, (root / page).read_text(), {part: partial(make, found)}) for page, (part, make) in parts.items()
+    }
+    return filled | {
+        ".github/CODEOWNERS": pages.codeowners(found),
+        ".github/ISSUE_TEMPLATE/config.yml": pages.contacts(found),
+    }
 
 
 def _monitoring() -> dict[str, str]:

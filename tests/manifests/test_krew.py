@@ -18,6 +18,7 @@ RELEASE = {
     "@HOMEPAGE@": "https://example.com/phase-operator",
     "@ARCHIVE@": "https://example.com/kubectl-phase-0.1.0.tar.gz",
     "@SHA256@": "0f" * 32,
+    "@WHEEL@": "phase_operator-0.1.0-py3-none-any.whl",
 }
 # https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest and the checks of `kubectl krew install --manifest`.
 SPEC = {"version", "homepage", "shortDescription", "description", "caveats", "platforms"}
@@ -60,8 +61,9 @@ def test_each_platform_of_the_manifest_can_be_installed(manifest: dict[str, Any]
         }
         assert all(set(each) == {"from", "to"} for each in platform["files"])
         assert platform["bin"] in [each["from"] for each in platform["files"]]
-        for each in platform["files"]:
-            assert (ROOT / each["from"]).is_file() or (ROOT / "plugins" / each["from"]).is_file()
+        shipped = [each["from"] for each in platform["files"] if each["from"] != RELEASE["@WHEEL@"]]
+        assert len(shipped) == len(platform["files"]) - 1, "the program itself is in the archive"
+        assert [each for each in shipped if not ((ROOT / each).is_file() or (ROOT / "plugins" / each).is_file())] == []
 
 
 def test_a_release_fills_every_placeholder() -> None:
@@ -69,12 +71,15 @@ def test_a_release_fills_every_placeholder() -> None:
         assert "@" not in filled(file.read_text()).replace("$@", "")
 
 
-def test_the_plugin_calls_the_program_of_its_release_with_its_arguments(tmp_path: Path) -> None:
+def test_the_plugin_calls_the_program_beside_it_with_its_arguments(tmp_path: Path) -> None:
     uvx = tmp_path / "uvx"
     uvx.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
     uvx.chmod(0o755)
+    store = tmp_path / "a store"
+    store.mkdir()
+    (store / "kubectl-phase").write_text(filled(PROGRAM.read_text()))
     plugin = tmp_path / "kubectl-phase"
-    plugin.write_text(filled(PROGRAM.read_text()))
+    plugin.symlink_to(store / "kubectl-phase")  # as krew installs it
 
     done = subprocess.run(
         ["/bin/sh", plugin, "get", "a b"],
@@ -84,7 +89,8 @@ def test_the_plugin_calls_the_program_of_its_release_with_its_arguments(tmp_path
         check=True,
     )
 
-    assert done.stdout == "<--quiet><--from><phase-operator==0.1.0><kubectl-phase><get><a b>"
+    wheel = store / RELEASE["@WHEEL@"]
+    assert done.stdout == f"<--quiet><--from><{wheel}><kubectl-phase><get><a b>"
 
 
 def test_the_plugin_says_what_it_lacks(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# A name that ends in a slash is a folder whose modules share something: here, a build of the image.
-TOGETHER = ("tests/integration/image/",)
+# A name that ends in a slash is a folder whose modules share something: a build of the image, a rehearsal of a release.
+TOGETHER = ("tests/integration/image/", "tests/integration/release/")
 # Seconds by group, as they were measured when `--record-durations` was last given; short ones are left out.
 DURATIONS = Path(__file__).with_name("durations.json")
 _SHORT = 3.0

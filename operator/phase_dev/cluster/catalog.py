@@ -68,11 +68,17 @@ PROMTOOL = _prometheus("promtool")
 # Its pages are not built in: they come from npm, and nobody looks at them. Built by `phase-dev dashboard` alone.
 PROMETHEUS = _prometheus("prometheus")
 
+# Ours as well: a registry for rehearsals of a release, without the drivers of the clouds. Built by those who need it.
+REGISTRY = Program("registry", "registry", "phase.dev/controlplane/registry", "github.com/distribution/distribution/v3")
+ACTIONLINT = Program(
+    "actionlint", "actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "github.com/rhysd/actionlint", ("main.version",)
+)
+
 # Ours: the rules by which others judge a resource, on the command line, for the tests of our copy of them.
 KSTATUS = Program("kstatus", "kstatus", "phase.dev/controlplane/kstatus", "sigs.k8s.io/cli-utils")
 
 _KUBERNETES = (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK)
-PROGRAMS = {p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS)}
+PROGRAMS = {p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, REGISTRY, ACTIONLINT)}
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER)

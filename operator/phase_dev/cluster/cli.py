@@ -54,15 +54,16 @@ def run(controllers: bool, nodes: int, kubeconfig: Path | None) -> None:
 
 @cluster.command()
 @click.option(
-    "--all", "everything", is_flag=True, help="Also scheduler, simulated nodes, both helms, promtool and kstatus."
+    "--all", "everything", is_flag=True, help="Also scheduler, simulated nodes, the tools and a registry."
 )
 @click.option("--nodes", is_flag=True, help="Also scheduler and simulated nodes.")
-@click.option("--tools", is_flag=True, help="Only what needs no cluster: kubectl, both helms, promtool and kstatus.")
+@click.option("--tools", is_flag=True, help="Only what needs no cluster: kubectl, helms, promtool, kstatus, actionlint.")
 def build(everything: bool, nodes: bool, tools: bool) -> None:
     """Find the programs, or build what is missing: etcd, kube-apiserver, kubectl and kube-controller-manager."""
     wanted = [catalog.KUBECTL] if tools else [*catalog.PLAIN, catalog.CONTROLLER_MANAGER]
     wanted += [catalog.SCHEDULER, catalog.KWOK] if nodes or everything else []
-    wanted += [*catalog.HELMS, catalog.PROMTOOL, catalog.KSTATUS] if tools or everything else []
+    wanted += [*catalog.HELMS, catalog.PROMTOOL, catalog.KSTATUS, catalog.ACTIONLINT] if tools or everything else []
+    wanted += [catalog.REGISTRY] if everything else []
     with one_sentence():
         for found in obtain(wanted, os.environ, Progress(sys.stderr)).values():
             click.echo(f"{found.name:<24} {found.version or '-':<10} {found.path} ({found.origin})")

@@ -21,6 +21,8 @@ _CERTIFICATES = 'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1/etc/ssl/
 _FOREIGN = 'cd "$1/etc" && rm hostname resolv.conf apt/sources.list'
 _NO_PROGRAMS = 'find "$1/usr/bin" "$1/usr/sbin" ! -type d ! -name "python3*" -delete'
 _NO_REST = 'cd "$1/usr" && rm -rf lib/*/perl* share/perl* share/doc share/man share/locale share/lintian share/info'
+# mmdebstrap's option; the recipe is all that tells what a stand-in is for.
+_FOR = "--architectures="
 _PASSWD = "root:x:0:0:root:/root:/sbin/nologin\\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\\n"
 _ACCOUNTS = (
     f'printf "{_PASSWD}" > "$1/etc/passwd"',
@@ -57,10 +59,10 @@ def pull(bases: Bases) -> None:
             raise Unfit(f"cannot fetch {image}: {said[0]}")
 
 
-def stand_ins(bases: Bases, mirror: str | None = None) -> Bases:
-    """Make stand-ins for the images, unless they are there."""
+def stand_ins(bases: Bases, mirror: str | None = None, *, architecture: str = "") -> Bases:
+    """Make stand-ins for the images, unless they are there; the runtime may be for another architecture."""
     require("buildah", "mmdebstrap")
-    commands = recipes(bases.python, bases.suite)
+    commands = recipes(bases.python, bases.suite, architecture)
     for image, command in commands.items():
         with FileLock(cache() / "stand-ins.lock"):
             if ask(buildah("inspect", "--type", "image", image)).returncode != 0:
@@ -69,11 +71,11 @@ def stand_ins(bases: Bases, mirror: str | None = None) -> Bases:
     return replace(bases, build=build, runtime=runtime)
 
 
-def recipes(python: str, suite: str) -> dict[str, list[str]]:
+def recipes(python: str, suite: str, architecture: str = "") -> dict[str, list[str]]:
     """Return the commands that make the stand-ins for the build and for the runtime, without a place and a mirror.
 
     Their keys are the images' names, which change with the commands. Packages are unpacked and no more: nothing runs
-    inside, so that no maintainer script is needed.
+    inside, so that no maintainer script is needed, and the runtime may be for an architecture that runs nothing here.
     """
     system = ("base-files", "netbase", "tzdata", "media-types", "ca-certificates", "libc6", "libgcc-s1")
     link = f'ln -s python{python} "$1/usr/bin/python3"'
@@ -87,6 +89,8 @@ def recipes(python: str, suite: str) -> dict[str, list[str]]:
     commands = {}
     for role, (packages, hooks) in made.items():
         command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(packages)}"]
+        if role == "runtime" and architecture:
+            command += [f"{_FOR}{architecture}"]
         command += [*(f"--extract-hook={hook}" for hook in (_CERTIFICATES, _FOREIGN, *hooks)), suite]
         key = hashlib.sha256(repr(command).encode()).hexdigest()[:12]
         commands[f"localhost/phase-operator-{role}-stand-in:{suite}-{key}"] = command
@@ -111,4 +115,6 @@ def _make(image: str, command: list[str], source: str) -> None:
         except ToolError as e:
             raise Unfit(str(e)) from e
         (Path(scratch) / "Dockerfile").write_text(f"FROM scratch\nADD {tarball.name} /\n")
-        carry_out(f"keeping {image}", buildah("bud", "--quiet", "--timestamp", "0", "--tag", image, scratch))
+        for_whom = [each.removeprefix(_FOR) for each in command if each.startswith(_FOR)]
+        arch = ("--arch", *for_whom) if for_whom else ()
+        carry_out(f"keeping {image}", buildah("bud", "--quiet", "--timestamp", "0", *arch, "--tag", image, scratch))

