@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from phase_operator import __version__
 from phase_operator.cli.doctor.deployed import Operator, operator_of
 from phase_operator.cli.doctor.others import Lease
 from phase_operator.cli.doctor.running import Pod, pod_of
@@ -55,7 +56,7 @@ def official(replicas: int = 1, image: str = "phasehq/kubernetes-operator:1.4.1"
 
 
 def pod(
-    name: str = "phase-operator-0", *, ready: bool = True, image: str = "phase-operator:0.1.0", **status: Any
+    name: str = "phase-operator-0", *, ready: bool = True, image: str = f"phase-operator:{__version__}", **status: Any
 ) -> Pod:
     """Return a pod of ours; `status` is that of its container."""
     return pod_of(

@@ -65,8 +65,8 @@ def read(text: str) -> Owner:
     except tomllib.TOMLDecodeError as e:
         raise ToolError(f"{FILE} is no TOML: {e}") from e
     known = {each.name for each in fields(Owner)}
-    if odd := sorted(found.keys() ^ known):
-        raise ToolError(f"{FILE}: {', '.join(odd)} is {'missing' if odd[0] in known else 'not a field'}")
+    for name in sorted(found.keys() ^ known):
+        raise ToolError(f"{FILE}: {name} is {'missing' if name in known else 'not a field'}")
     people = found.pop("maintainers")
     if wrong := [name for name, value in found.items() if not isinstance(value, str)]:
         raise ToolError(f"{FILE}: {wrong[0]} is no text")

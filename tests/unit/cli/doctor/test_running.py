@@ -2,6 +2,7 @@
 
 import pytest
 
+from phase_operator import __version__
 from phase_operator.cli.doctor.findings import Finding, Unread, Verdict
 from phase_operator.cli.doctor.others import Lease
 from phase_operator.cli.doctor.running import (
@@ -26,7 +27,7 @@ def verdict(finding: Finding) -> tuple[Verdict, str]:
 def test_pods_that_are_ready_and_of_this_version_are_fine() -> None:
     finding = check_pods(operator(), [pod("a"), pod("b")])
 
-    assert verdict(finding) == (Verdict.OK, "2 pods of phase-system/phase-operator ready, version 0.1.0")
+    assert verdict(finding) == (Verdict.OK, f"2 pods of phase-system/phase-operator ready, version {__version__}")
 
 
 @pytest.mark.parametrize(
@@ -73,8 +74,8 @@ def test_pods_that_do_not_work_fail(pods: list[Pod], replicas: int, said: str, c
             [pod("a", restartCount=7, lastState={"terminated": {"reason": "OOMKilled"}})],
             "a 7 times (last by OOMKilled)",
         ),
-        ([pod("a"), pod("b", image="phase-operator:0.2.0")], "different versions: 0.1.0, 0.2.0"),
-        ([pod("a", image="phase-operator:0.2.0")], "with image tag 0.2.0; this program is 0.1.0"),
+        ([pod("a"), pod("b", image="phase-operator:99.2.0")], f"different versions: {__version__}, 99.2.0"),
+        ([pod("a", image="phase-operator:99.2.0")], f"with image tag 99.2.0; this program is {__version__}"),
     ],
     ids=["one of two", "restarts", "a roll-out", "another version"],
 )
