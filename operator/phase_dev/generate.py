@@ -116,7 +116,8 @@ def _owned(root: Path) -> dict[str, str]:
     found = owner.read((root / owner.FILE).read_text())
     parts = {"MAINTAINERS.md": ("maintainers", pages.maintainers), "SECURITY.md": ("reporting", pages.reporting)}
     filled = {
-        page: _fill(page, (root / page).read_text(), {part: partial(make, found)}) for page, (part, make) in parts.items()
+        page: _fill(page, (root / page).read_text(), {part: partial(make, found)})
+        for page, (part, make) in parts.items()
     }
     return filled | {
         ".github/CODEOWNERS": pages.codeowners(found),

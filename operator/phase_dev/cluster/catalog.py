@@ -71,7 +71,11 @@ PROMETHEUS = _prometheus("prometheus")
 # Ours as well: a registry for rehearsals of a release, without the drivers of the clouds. Built by those who need it.
 REGISTRY = Program("registry", "registry", "phase.dev/controlplane/registry", "github.com/distribution/distribution/v3")
 ACTIONLINT = Program(
-    "actionlint", "actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "github.com/rhysd/actionlint", ("main.version",)
+    "actionlint",
+    "actionlint",
+    "github.com/rhysd/actionlint/cmd/actionlint",
+    "github.com/rhysd/actionlint",
+    ("main.version",),
 )
 
 # Ours: the rules by which others judge a resource, on the command line, for the tests of our copy of them.

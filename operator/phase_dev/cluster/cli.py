@@ -53,11 +53,11 @@ def run(controllers: bool, nodes: int, kubeconfig: Path | None) -> None:
 
 
 @cluster.command()
-@click.option(
-    "--all", "everything", is_flag=True, help="Also scheduler, simulated nodes, the tools and a registry."
-)
+@click.option("--all", "everything", is_flag=True, help="Also scheduler, simulated nodes, the tools and a registry.")
 @click.option("--nodes", is_flag=True, help="Also scheduler and simulated nodes.")
-@click.option("--tools", is_flag=True, help="Only what needs no cluster: kubectl, helms, promtool, kstatus, actionlint.")
+@click.option(
+    "--tools", is_flag=True, help="Only what needs no cluster: kubectl, helms, promtool, kstatus, actionlint."
+)
 def build(everything: bool, nodes: bool, tools: bool) -> None:
     """Find the programs, or build what is missing: etcd, kube-apiserver, kubectl and kube-controller-manager."""
     wanted = [catalog.KUBECTL] if tools else [*catalog.PLAIN, catalog.CONTROLLER_MANAGER]

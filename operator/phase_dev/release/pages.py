@@ -12,7 +12,9 @@ _UNNAMED = f"Nobody is named yet: [{FILE}]({FILE}) is where the owner of the rep
 def codeowners(owner: Owner) -> str:
     """Return .github/CODEOWNERS: the maintainers are asked to review everything."""
     accounts = " ".join(f"@{each.github}" for each in owner.maintainers if each.github)
-    return _NOTE + (f"* {accounts}\n" if accounts else "# Nobody is named there yet, so nobody is asked for a review.\n")
+    return _NOTE + (
+        f"* {accounts}\n" if accounts else "# Nobody is named there yet, so nobody is asked for a review.\n"
+    )
 
 
 def maintainers(owner: Owner) -> str:

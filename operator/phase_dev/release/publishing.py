@@ -45,9 +45,7 @@ def needed(repository: str) -> list[str]:
 def signatures(built: Built) -> Iterator[Command]:
     """Yield what signs the image, and attests its packages and its provenance; keyless, as the one who is logged in."""
     yield ("cosign", "sign", "--yes", "--recursive", built.subject)
-    yield (
-        *("cosign", "attest", "--yes", "--type", "slsaprovenance1", "--predicate", built.provenance, built.subject),
-    )
+    yield (*("cosign", "attest", "--yes", "--type", "slsaprovenance1", "--predicate", built.provenance, built.subject),)
     for file in sorted(built.folder.glob("*.cdx.json")):
         yield ("cosign", "attest", "--yes", "--type", "cyclonedx", "--predicate", file, built.subject)
 

@@ -63,7 +63,9 @@ def _publish(name: str, found: dict[str, Bases]) -> None:
 
 
 def test_the_dockerfile_of_the_repository_names_bases_that_a_release_can_pin() -> None:
-    names = [line.partition("=")[2] for line in Path(REPOSITORY / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line]
+    names = [
+        line.partition("=")[2] for line in Path(REPOSITORY / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line
+    ]
 
     assert {digests.parse(each.partition("@")[0]).url.partition("/manifests/")[0] for each in names[:2]} == {
         "https://registry-1.docker.io/v2/library/python"

@@ -46,7 +46,9 @@ def test_the_registry_has_the_image_for_each_architecture(rehearsal: Rehearsal) 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_labels_say_where_the_image_comes_from(architecture: str, rehearsal: Rehearsal) -> None:
     found = _configuration(architecture, rehearsal)
-    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in found["config"]["Labels"].items()}
+    labels = {
+        name.removeprefix("org.opencontainers.image."): value for name, value in found["config"]["Labels"].items()
+    }
     owner = rehearsal.made.built.owner
 
     assert found["architecture"] == architecture
@@ -116,7 +118,11 @@ def test_no_file_says_the_version_before(rehearsal: Rehearsal) -> None:
 
 def test_the_checksums_fit_every_file(rehearsal: Rehearsal) -> None:
     done = subprocess.run(
-        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=rehearsal.folder, capture_output=True, text=True, check=True
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=rehearsal.folder,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     files = {each.name for each in rehearsal.folder.iterdir()} - {"SHA256SUMS"}

@@ -111,7 +111,9 @@ def test_every_verb_and_path_that_workflows_call_exists() -> None:
     assert called - verbs == set()
 
 
-@pytest.mark.parametrize("file", sorted((REPOSITORY / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "file", sorted((REPOSITORY / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda each: each.name
+)
 def test_a_form_for_issues_has_what_github_asks_for(file: Path) -> None:
     form = documents.load(file.read_text())
 
@@ -135,5 +137,7 @@ def _scripts(name: str) -> Iterator[str]:
 
 
 def _said(program: Path, *arguments: str | Path) -> tuple[int, str]:
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False, cwd=REPOSITORY)
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, timeout=120, check=False, cwd=REPOSITORY
+    )
     return done.returncode, (done.stdout + done.stderr).strip()

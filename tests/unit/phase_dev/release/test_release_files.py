@@ -31,7 +31,9 @@ def test_a_manifest_names_the_image_with_registry_and_digest() -> None:
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == IMAGE
 
 
-@pytest.mark.parametrize("text", ["image: other:1.2.3\n", "image: phase-operator:1.2.3\n" * 2, "image: phase-operator:1.2.30\n"])
+@pytest.mark.parametrize(
+    "text", ["image: other:1.2.3\n", "image: phase-operator:1.2.3\n" * 2, "image: phase-operator:1.2.30\n"]
+)
 def test_a_manifest_without_exactly_one_image_of_ours_is_refused(text: str) -> None:
     with pytest.raises(ToolError):
         manifests.with_image(text, "1.2.3", IMAGE)
@@ -138,7 +140,9 @@ def test_the_bundle_has_all_else_of_the_manifests_without_a_namespace(bundle: di
 def test_the_bundle_names_every_kind_of_ours(bundle: dict[str, Any]) -> None:
     owned = bundle["manifests/phase-operator.clusterserviceversion.yaml"]["spec"]["customresourcedefinitions"]["owned"]
 
-    kinds = {each["spec"]["names"]["kind"] for each in documents.load_all(INSTALL) if each["kind"].endswith("Definition")}
+    kinds = {
+        each["spec"]["names"]["kind"] for each in documents.load_all(INSTALL) if each["kind"].endswith("Definition")
+    }
     assert {each["kind"] for each in owned} == kinds
     assert all(each["description"] for each in owned)
 

@@ -36,13 +36,17 @@ def test_a_line_that_nothing_knows_is_reported_and_left_alone(line: str) -> None
     assert list(unknown({"docs/a.md": f"\n{line}\n"}, "0.1.0")) == [f"docs/a.md:2: {line}"]
 
 
-@pytest.mark.parametrize("line", ["phase-operator:10.1.0", "phase-operator:0.1.01", "phase-operator:0.1.0.1", "0.1.0.2"])
+@pytest.mark.parametrize(
+    "line", ["phase-operator:10.1.0", "phase-operator:0.1.01", "phase-operator:0.1.0.1", "0.1.0.2"]
+)
 def test_a_longer_version_is_another_one(line: str) -> None:
     assert changed({"docs/a.md": line}, "0.1.0", "0.2.0") == {}
     assert list(unknown({"docs/a.md": line}, "0.1.0")) == []
 
 
-@pytest.mark.parametrize("text", ["", "1", "1.2", "v1.2.3", "1.2.3-rc.1", "1.2.3rc1", "01.2.3", "1.2.3.4", "1.2.x", "1.2.3\n"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "1.2", "v1.2.3", "1.2.3-rc.1", "1.2.3rc1", "01.2.3", "1.2.3.4", "1.2.x", "1.2.3\n"]
+)
 def test_a_text_that_is_no_version_is_none(text: str) -> None:
     assert parse(text) is None
 
@@ -53,6 +57,12 @@ def test_the_version_to_rehearse_is_the_next_one_that_is_not_released() -> None:
 
 
 def test_the_past_and_others_are_no_places() -> None:
-    for path in ("CHANGELOG.md", "requirements/dev.txt", "tests/unit/test_a.py", "docs/demo.svg", "controlplane/a/go.sum"):
+    for path in (
+        "CHANGELOG.md",
+        "requirements/dev.txt",
+        "tests/unit/test_a.py",
+        "docs/demo.svg",
+        "controlplane/a/go.sum",
+    ):
         assert not versions.is_ours(path)
     assert versions.is_ours("docs/cli.md")
