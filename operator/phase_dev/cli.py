@@ -16,4 +16,4 @@ COMMANDS = (
 
 @click.group(cls=LazyGroup, lazies=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Tools beside phase-operator: an embedded Phase server, a control plane on loopback, a demo, the image, a release."""
+    """Tools beside phase-operator: an embedded Phase server, a control plane on loopback, a demo, image and release."""

@@ -50,6 +50,7 @@ def texts(repository: Path) -> dict[str, str]:
 @contextmanager
 def copied(repository: Path, folder: Path) -> Iterator[Path]:
     """Give the commit of the checkout in a folder of its own, until the block ends."""
+    git(repository, "worktree", "prune")  # of a run that was killed
     git(repository, "worktree", "add", "--quiet", "--detach", str(folder), "HEAD")
     try:
         yield folder

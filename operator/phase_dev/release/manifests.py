@@ -57,7 +57,7 @@ def chart_metadata(text: str, owner: Owner, image: str) -> str:
 
 
 def absolute_links(page: str, folder: str, tree: str) -> str:
-    """Return a page of the repository with links that work outside it: below `tree`, the page of the release's files."""
+    """Return a page with links that work outside the repository: below `tree`, the page of the release's files."""
 
     def absolute(match: re.Match[str]) -> str:
         parts: list[str] = folder.split("/") if folder else []

@@ -32,8 +32,8 @@ def reporting(owner: Owner) -> str:
         return f"Use the private form: <{contact}>. Only the maintainers see the report."
     return (
         "Use GitHub's private vulnerability reporting: on the page *Security* of the repository that you got this\n"
-        "operator from, *Report a vulnerability*. Only its maintainers see the report. The owner of the repository names\n"
-        f"the form's address in [{FILE}]({FILE}); then it stands here."
+        "operator from, *Report a vulnerability*. Only its maintainers see the report. The owner of the repository\n"
+        f"names the address of the form in [{FILE}]({FILE}); then it stands here."
     )
 
 

@@ -81,7 +81,7 @@ def run_helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 
 @pytest.fixture(scope="session")
-def rehearsal(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+def rehearsal(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Give a rehearsal of the version after the checkout's, pushed to the registry."""
     try:
         require("git", "buildah", "mmdebstrap")
@@ -98,10 +98,11 @@ def rehearsal(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         images.push(made.images, f"{whose.image}:{version}", secure=False)
         helm = obtain([HELM], os.environ, Progress(sys.stderr))[HELM.name].path
         subprocess.run(publishing.chart(made.built, helm, secure=False), check=True, capture_output=True)
-    yield Rehearsal(made, registry, before, _state())
+    return Rehearsal(made, registry, before, _state())
 
 
 def _state() -> tuple[str, ...]:
-    """Return what a rehearsal must leave alone: commit, files, tags and worktrees."""
-    asked = (("rev-parse", "HEAD"), ("status", "--porcelain"), ("tag",), ("worktree", "list"))
-    return tuple(checkout.git(REPOSITORY, *each) for each in asked)
+    """Return what a rehearsal must leave alone: commit, files and tags; and copies, of which it leaves none."""
+    asked = (("rev-parse", "HEAD"), ("status", "--porcelain"), ("tag",))
+    copies = [line for line in checkout.git(REPOSITORY, "worktree", "list").splitlines() if "/copy " in line]
+    return (*(checkout.git(REPOSITORY, *each) for each in asked), *copies)
