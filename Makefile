@@ -15,7 +15,7 @@ DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG)
 # Likewise: other tools export a VERSION of their own.
 RELEASE_VERSION := $(if $(findstring command,$(origin VERSION)),$(VERSION))
 
-.PHONY: help venv demo picture dashboard check test lint types contracts unit contract integration generate verify bench fuzz soak image sbom scan release release-dry lock clean
+.PHONY: help venv demo picture dashboard check test lint types contracts unit contract integration generate verify bench fuzz soak image sbom scan site release release-dry lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -109,6 +109,9 @@ build/sbom.cdx.json: build/product/.stamp build/tools/.stamp pyproject.toml
 
 scan: venv build/tools/.stamp ## hadolint and trivy on Dockerfile, deploy/ and chart; tests/integration/image does it too
 	@$(BIN)/phase-dev image scan
+
+site: venv build/tools/.stamp ## the pages as a site, with a search; links and anchors are checked: build/site/site
+	@$(BIN)/phase-dev site build
 
 release: venv build/product/.stamp build/tools/.stamp ## VERSION=1.2.3: set it everywhere, build everything, sign and publish
 	@$(BIN)/phase-dev release run "$(RELEASE_VERSION)"

@@ -11,6 +11,7 @@ COMMANDS = (
     Lazy("dashboard", "phase_dev.monitoring.cli", "dashboard", "Draw the dashboard over a real run."),
     Lazy("image", "phase_dev.image.cli", "image", "Build and scan the image."),
     Lazy("release", "phase_dev.release.cli", "release", "Make or rehearse a release."),
+    Lazy("site", "phase_dev.site.cli", "site", "Build the pages as a site, or publish them."),
 )
 
 

@@ -22,7 +22,7 @@ NAMES = sorted(each.name for each in FOLDER.glob("*.yml"))
 # Who may write what; everybody else reads.
 RIGHTS = {
     "codeql.yml": {"security-events"},
-    "docs.yml": {"id-token", "pages"},
+    "docs.yml": {"contents"},
     "release.yml": {"attestations", "contents", "id-token", "packages"},
     "scorecard.yml": {"id-token", "security-events"},
 }
