@@ -1,12 +1,37 @@
 """What Argo CD and Flux do with a manifest, and which fields of a resource it sets."""
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
+
+from support.operator_process import REPOSITORY
 from support.world import World
 
 MANAGERS = ("argocd-controller", "kustomize-controller")
+FILES = [*sorted((REPOSITORY / "deploy/samples").glob("*.yaml")), REPOSITORY / "tests/support/full.yaml"]
+RESOURCES = {
+    f"{file.stem} {found['metadata']['name']}": found
+    for file in FILES
+    for found in yaml.safe_load_all(file.read_text())
+    if found["kind"] == "PhaseSecret"
+}
+
+
+def prepared(world: World, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a resource for the test's namespace and Phase, every 5 s, and have Phase hold what it reads."""
+    certificate = base64.b64encode(b"a certificate").decode()
+    world.phase.set("shop", "Production", "POSTGRES_USER", world.canary.value("user"), tags=["backend"])
+    world.phase.set("shop", "Staging", "DB_HOST", world.canary.value("host"), path="/backend", tags=["backend"])
+    world.phase.set("shop", "Staging", "DB_CERTIFICATE", certificate, path="/backend", tags=["shared"])
+    for key in ("CLUSTER_URL", "CLUSTER_TOKEN", "REPO_URL", "REPO_USER", "REPO_PASSWORD"):
+        world.phase.set("shop", "Production", key, world.canary.value(key), tags=["argocd"])
+    text = json.dumps(wanted).replace('"default"', f'"{world.namespace}"').replace('"argocd"', '"shop"')
+    found: dict[str, Any] = json.loads(text.replace("APP_ID", world.phase.app_id("shop")))
+    found["spec"] |= {"phaseHost": world.phase.url, "pollingInterval": 5}
+    return found
 
 
 def spec_paths(schema: Mapping[str, Any], found: Any = None, at: str = "") -> Iterator[str]:

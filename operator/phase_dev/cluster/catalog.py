@@ -81,8 +81,10 @@ ACTIONLINT = Program(
 # Ours: the rules by which others judge a resource, on the command line, for the tests of our copy of them.
 KSTATUS = Program("kstatus", "kstatus", "phase.dev/controlplane/kstatus", "sigs.k8s.io/cli-utils")
 
+ARGODIFF = Program("argodiff", "argodiff", "phase.dev/controlplane/argodiff", "github.com/argoproj/gitops-engine")
+
 _KUBERNETES = (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK)
-PROGRAMS = {p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, REGISTRY, ACTIONLINT)}
+PROGRAMS = {p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, ARGODIFF, REGISTRY, ACTIONLINT)}
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER)

@@ -1,9 +1,6 @@
 """Beside tools that apply from Git: no drift, no status churn, no defaults in spec, and health that is true."""
 
-import base64
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 import yaml
@@ -11,36 +8,12 @@ import yaml
 from phase_operator.api.crd import PHASE_SECRET, document
 from phase_operator.api.names import FINALIZER
 from support.argocd import health
-from support.gitops import MANAGERS, apply_and_compare, by_server, spec_paths, standing
+from support.gitops import MANAGERS, RESOURCES, apply_and_compare, by_server, prepared, spec_paths, standing
 from support.kstatus import KStatus, kstatus
 from support.operator_process import REPOSITORY, eventually
 from support.world import World
 
 pytestmark = pytest.mark.controlplane
-
-FULL = REPOSITORY / "tests/support/full.yaml"
-FILES = [*sorted((REPOSITORY / "deploy/samples").glob("*.yaml")), FULL]
-RESOURCES = {
-    f"{file.stem} {found['metadata']['name']}": found
-    for file in FILES
-    for found in yaml.safe_load_all(file.read_text())
-    if found["kind"] == "PhaseSecret"
-}
-
-
-def prepared(world: World, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a resource for the test's namespace and Phase, every 5 s, and have Phase hold what it reads."""
-    certificate = base64.b64encode(b"a certificate").decode()
-    world.phase.set("shop", "Production", "POSTGRES_USER", world.canary.value("user"), tags=["backend"])
-    world.phase.set("shop", "Staging", "DB_HOST", world.canary.value("host"), path="/backend", tags=["backend"])
-    world.phase.set("shop", "Staging", "DB_CERTIFICATE", certificate, path="/backend", tags=["shared"])
-    for key in ("CLUSTER_URL", "CLUSTER_TOKEN", "REPO_URL", "REPO_USER", "REPO_PASSWORD"):
-        world.phase.set("shop", "Production", key, world.canary.value(key), tags=["argocd"])
-    text = json.dumps(wanted).replace('"default"', f'"{world.namespace}"').replace('"argocd"', '"shop"')
-    found: dict[str, Any] = json.loads(text.replace("APP_ID", world.phase.app_id("shop")))
-    found["spec"] |= {"phaseHost": world.phase.url, "pollingInterval": 5}
-    return found
-
 
 def test_every_field_of_the_spec_occurs_in_what_is_applied() -> None:
     [version] = document(PHASE_SECRET)["spec"]["versions"]
