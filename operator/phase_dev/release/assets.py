@@ -43,6 +43,11 @@ class Release:
         """The image with tag and digest."""
         return f"{self.owner.image}:{self.version}@{self.digest}"
 
+    @property
+    def tree(self) -> str:
+        """The page of the repository's files as they are in this release."""
+        return f"{self.owner.repository}/blob/v{self.version}"
+
 
 def write(release: Release, folder: Path) -> None:
     """Write every file but the checksums into the folder."""
@@ -66,10 +71,9 @@ def seal(folder: Path) -> None:
 def notes(release: Release) -> str:
     """Return the text of the release's page: what is new, and where everything is."""
     said = changelog.notes((release.copy / changelog.FILE).read_text(), release.version)
-    tree = f"{release.owner.repository}/blob/v{release.version}"
     return (
         f"Image: `{release.image}`\nChart: `{release.owner.charts}/{NAME}`, version {release.version}\n\n"
-        f"{manifests.absolute_links(said, '', tree)}\n"
+        f"{manifests.absolute_links(said, '', release.tree)}\n"
     )
 
 
@@ -78,7 +82,8 @@ def _manifests(release: Release, kubectl: Path, folder: Path) -> None:
         text = tell([kubectl, "kustomize", release.copy / overlay])
         (folder / name).write_text(manifests.with_image(text, release.version, release.image))
     (folder / "crds.yaml").write_text(tell([kubectl, "kustomize", release.copy / "crds"]))
-    (folder / "monitoring.yaml").write_text(tell([kubectl, "kustomize", release.copy / "deploy/monitoring"]))
+    alerts = tell([kubectl, "kustomize", release.copy / "deploy/monitoring"])
+    (folder / "monitoring.yaml").write_text(manifests.with_runbooks(alerts, release.tree))
     (folder / "dashboard.json").write_bytes((release.copy / "deploy/monitoring/dashboard.json").read_bytes())
 
 
@@ -86,10 +91,10 @@ def _chart(release: Release, helm: Path, folder: Path) -> None:
     """Package the chart as it is for this release; the copy is the release's own and may be changed."""
     chart, owner = release.copy / CHART, release.owner
     values, metadata, page = chart / "values.yaml", chart / "Chart.yaml", chart / "README.md"
-    values.write_text(manifests.chart_values(values.read_text(), owner.registry, release.digest))
+    alerts = f"{release.tree}/docs/operating/alerts.md"
+    values.write_text(manifests.chart_values(values.read_text(), owner.registry, release.digest, alerts))
     metadata.write_text(manifests.chart_metadata(metadata.read_text(), owner, release.image))
-    tree = f"{owner.repository}/blob/v{release.version}"
-    page.write_text(manifests.absolute_links(page.read_text(), CHART, tree))
+    page.write_text(manifests.absolute_links(page.read_text(), CHART, release.tree))
     (chart / "LICENSE").write_bytes((release.copy / "LICENSE").read_bytes())
     tell([helm, "package", chart, "--destination", folder])
 

@@ -24,8 +24,16 @@ def with_image(manifest: str, version: str, image: str) -> str:
     return text
 
 
-def chart_values(text: str, registry: str, digest: str) -> str:
-    """Return the chart's values with the release's image as the default."""
+def with_runbooks(manifest: str, tree: str) -> str:
+    """Return alerts whose runbooks can be opened: below `tree`, the page of the release's files."""
+    text, count = re.subn(r"(\brunbook_url: )(docs/)", rf"\g<1>{tree}/\g<2>", manifest)
+    if not count:
+        raise ToolError("the alerts name no runbook")
+    return text
+
+
+def chart_values(text: str, registry: str, digest: str, alerts: str) -> str:
+    """Return the chart's values with the release's image, and its page about `alerts`, as defaults."""
     head, found, tail = text.partition("\nimage:\n")
     if not found:
         raise ToolError("values.yaml has no section image")
@@ -33,6 +41,9 @@ def chart_values(text: str, registry: str, digest: str) -> str:
         tail, count = re.subn(rf'^  {name}: ""$', f'  {name}: "{value}"', tail, count=1, flags=re.MULTILINE)
         if count != 1:
             raise ToolError(f"values.yaml: image.{name} is not empty, so a release cannot set it")
+    tail, count = re.subn(r'^( +runbookUrl: )""$', rf'\g<1>"{alerts}"', tail, flags=re.MULTILINE)
+    if count != 1:
+        raise ToolError("values.yaml: runbookUrl is not empty, so a release cannot set it")
     return head + found + tail
 
 

@@ -18,6 +18,7 @@ from phase_dev.shell.errors import ToolError
 from phase_operator import __version__
 from unit.phase_dev.release.owners import GOOD
 
+ALERTS = "https://example.com/docs/operating/alerts.md"
 DIGEST = f"sha256:{'0f' * 32}"
 IMAGE = f"ghcr.io/example/phase-operator:{__version__}@{DIGEST}"
 INSTALL = (ROOT / "deploy/install.yaml").read_text()
@@ -39,20 +40,35 @@ def test_a_manifest_without_exactly_one_image_of_ours_is_refused(text: str) -> N
         manifests.with_image(text, "1.2.3", IMAGE)
 
 
-def test_the_charts_default_image_is_the_releases() -> None:
+def test_the_charts_default_image_and_page_of_alerts_are_the_releases() -> None:
     text = (CHART / "values.yaml").read_text()
 
-    after = documents.load(manifests.chart_values(text, "ghcr.io/example", DIGEST))
+    after = documents.load(manifests.chart_values(text, "ghcr.io/example", DIGEST, ALERTS))
 
     before = documents.load(text)
     assert (after["image"]["registry"], after["image"]["digest"]) == ("ghcr.io/example", DIGEST)
     before["image"] |= {"registry": "ghcr.io/example", "digest": DIGEST}
+    before["metrics"]["prometheusRule"]["runbookUrl"] = ALERTS
     assert after == before, "nothing else changes"
+
+
+def test_the_runbooks_of_the_alerts_can_be_opened() -> None:
+    text = (ROOT / "deploy/monitoring/prometheusrule.yaml").read_text()
+
+    [group] = documents.load(manifests.with_runbooks(text, "https://example.com/tree"))["spec"]["groups"]
+
+    urls = {each["annotations"]["runbook_url"].partition("#")[0] for each in group["rules"]}
+    assert urls == {"https://example.com/tree/docs/operating/alerts.md"}
+
+
+def test_alerts_without_a_runbook_are_refused() -> None:
+    with pytest.raises(ToolError, match="runbook"):
+        manifests.with_runbooks("groups: []\n", "https://example.com/tree")
 
 
 def test_a_chart_that_names_a_registry_already_is_refused() -> None:
     with pytest.raises(ToolError, match=r"image\.registry"):
-        manifests.chart_values('a: 1\n\nimage:\n  registry: "x"\n  digest: ""\n', "ghcr.io/example", DIGEST)
+        manifests.chart_values('a: 1\n\nimage:\n  registry: "x"\n  digest: ""\n', "ghcr.io/example", DIGEST, ALERTS)
 
 
 def test_the_chart_says_who_publishes_it() -> None:
