@@ -84,7 +84,9 @@ KSTATUS = Program("kstatus", "kstatus", "phase.dev/controlplane/kstatus", "sigs.
 ARGODIFF = Program("argodiff", "argodiff", "phase.dev/controlplane/argodiff", "github.com/argoproj/gitops-engine")
 
 _KUBERNETES = (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK)
-PROGRAMS = {p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, ARGODIFF, REGISTRY, ACTIONLINT)}
+PROGRAMS = {
+    p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, ARGODIFF, REGISTRY, ACTIONLINT)
+}
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER)

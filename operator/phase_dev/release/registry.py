@@ -28,7 +28,7 @@ def loopback(folder: Path) -> Iterator[str]:
         file.write_text(yaml.safe_dump(configuration(host, folder / "registry")))
         # It would send traces to a collector on this machine.
         environment = {**sane_environment(os.environ, folder), "OTEL_TRACES_EXPORTER": "none"}
-        command = [program, "serve", file]
+        command: list[str | Path] = [program, "serve", file]
         process = Process("registry", command, log=folder / "registry.log", group=guard.group, env=environment)
         process.start()
         try:

@@ -16,7 +16,12 @@ PRODUCT = REPOSITORY / "build/product"
 def write(copy: Path, layouts: Mapping[str, Path], version: str, folder: Path) -> None:
     """Write them into the folder."""
     packages = folder / f"{NAME}-{version}-packages.cdx.json"
-    command = [TOOLS / "bin/cyclonedx-py", "environment", PRODUCT / "bin/python", "--output-reproducible"]
+    command: list[str | Path] = [
+        TOOLS / "bin/cyclonedx-py",
+        "environment",
+        PRODUCT / "bin/python",
+        "--output-reproducible",
+    ]
     command += ["--spec-version", "1.6", "--pyproject", copy / "pyproject.toml", "--mc-type", "application"]
     carry_out(packages.name, [*command, "--output-file", packages])
     for architecture, layout in layouts.items():

@@ -60,7 +60,7 @@ def deploy(site: Site, repository: Path, version: str, aliases: Sequence[str], *
 
     The first alias is where readers come to that name no version.
     """
-    settings = ["--config-file", site.configuration, "--branch", BRANCH]
+    settings: list[str | Path] = ["--config-file", site.configuration, "--branch", BRANCH]
     _run("mike", ["deploy", *settings, "--update-aliases", version, *aliases], repository)
     if aliases:
         _run("mike", ["set-default", *settings, aliases[0]], repository)
@@ -82,6 +82,8 @@ def _configuration(whose: Owner, folder: Path) -> dict[str, object]:
 
 
 def _run(program: str, arguments: Sequence[str | Path], folder: Path) -> None:
-    done = subprocess.run([TOOLS / "bin" / program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [TOOLS / "bin" / program, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise ToolError(f"{program} {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()}")

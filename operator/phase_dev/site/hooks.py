@@ -6,13 +6,13 @@ four columns unless it is told otherwise.
 
 from typing import Any
 
-from markdown import Markdown
-from markdown.extensions import Extension
+from markdown import Markdown  # type: ignore[import-untyped]  # of the environment of mkdocs
+from markdown.extensions import Extension  # type: ignore[import-untyped]
 
 _COLUMNS = 2
 
 
-class _Indented(Extension):
+class _Indented(Extension):  # type: ignore[misc]
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - the name is Markdown's
         """Take what is indented by two columns as part of the item above."""
         md.tab_length = _COLUMNS

@@ -60,8 +60,10 @@ _DELAYS = (
     ),
     (
         "it cannot be restarted: ...",
-        "Grant the right that the message names, or correct what an admission policy refuses. The operator tries again "
-        "every few seconds.",
+        (
+            "Grant the right that the message names, or correct what an admission policy refuses. The operator tries "
+            "again every few seconds."
+        ),
     ),
     (
         "workloads cannot be looked at: ... (a kind may be named, or a workload that keeps changing)",

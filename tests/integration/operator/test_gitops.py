@@ -15,6 +15,7 @@ from support.world import World
 
 pytestmark = pytest.mark.controlplane
 
+
 def test_every_field_of_the_spec_occurs_in_what_is_applied() -> None:
     [version] = document(PHASE_SECRET)["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]

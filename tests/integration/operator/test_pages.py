@@ -146,9 +146,7 @@ def new_password(steps: Steps) -> Callable[[], object]:
 @pytest.mark.parametrize(
     ("way", "other"), [("helm install", "sed "), ("sed ", "helm install")], ids=["helm", "install.yaml"]
 )
-def test_the_readme_leads_to_a_pod_that_follows_a_change(
-    way: str, other: str, reader: Reader, steps: Steps
-) -> None:
+def test_the_readme_leads_to_a_pod_that_follows_a_change(way: str, other: str, reader: Reader, steps: Steps) -> None:
     reader.own |= {"MY_APP": "shop", "MY_ENVIRONMENT": "production"}
     reader.variables["PHASE_HOST"] = steps.phase.url
     with ExitStack() as closing:

@@ -104,7 +104,7 @@ def test_what_leads_nowhere_ends_the_build(tools: None, tmp_path: Path) -> None:
 
 
 def test_each_version_keeps_its_own_copy(tools: None, tmp_path: Path) -> None:
-    """On a branch of a repository of its own, as the workflow does it in the project's; of one page, which is enough."""
+    """On a branch of a repository of its own, as the workflow does it in the project's; one page is enough."""
     repository = tmp_path / "repository"
     git = ["git", "-C", str(repository)]
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", repository], check=True)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from phase_operator.api.reasons import Reason
 from phase_operator.core.access.default_host import assumed_host
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.json_access import text
+from phase_operator.core.json_access import mapping, text
 from phase_operator.core.outcome import SourceFacts, TargetResult
 from phase_operator.core.pipeline import RenderedTarget
 from phase_operator.core.refs import Kind
@@ -202,7 +202,7 @@ def source_facts(context: RunContext, received: ReceivedAnswer, entries: Sequenc
 
 def recorded_facts(status: Mapping[str, Any]) -> SourceFacts | None:
     """Return what was read according to a status; None if the status does not say it in full."""
-    source = status.get("source")
+    source = mapping(status.get("source"))
     match source:
         case {"appId": str(app_id), "environment": str(environment), "path": str(path), "entries": int(entries)}:
             return SourceFacts(app_id, environment, path, entries, host=text(source.get("host")))

@@ -13,6 +13,7 @@ import pytest
 from manifests.objects import CHART, ROOT
 from phase_dev import documents
 from phase_dev.release import krew, manifests, olm, pages, publishing, records
+from phase_dev.release.owner import Owner
 from phase_dev.release.publishing import Built
 from phase_dev.shell.errors import ToolError
 from phase_operator import __version__
@@ -210,7 +211,7 @@ def test_publishing_elsewhere_than_on_github_needs_no_gh(tmp_path: Path) -> None
 
 
 def test_pages_name_nobody_as_long_as_the_owner_is_empty() -> None:
-    empty = pages.Owner("", "", "", "", "", ())
+    empty = Owner("", "", "", "", "", ())
 
     assert "@" not in pages.codeowners(empty)
     assert "Nobody is named yet" in pages.maintainers(empty)
