@@ -14,7 +14,7 @@ NAME = "phase-operator-test"
 TRIAL = frozenset({"create"})
 
 
-def tests_of(objects: list[Object]) -> list[Object]:
+def hooked(objects: list[Object]) -> list[Object]:
     return [each for each in objects if "helm.sh/hook" in each["metadata"].get("annotations", {})]
 
 
@@ -24,11 +24,11 @@ def test_the_tests_objects_are_valid_and_made_for_it_alone(
     values: dict[str, Any], version: str, render_chart: Render
 ) -> None:
     objects = render_chart(values, *APIS, kubernetes=version, tests=True)
-    found = tests_of(objects)
+    found = hooked(objects)
 
     assert [each["kind"] for each in found] == ["ServiceAccount", "Role", "RoleBinding", "Pod"]
     assert {each["metadata"]["annotations"]["helm.sh/hook"] for each in found} == {"test"}
-    assert tests_of(render_chart(values, *APIS, kubernetes=version)) == []
+    assert hooked(render_chart(values, *APIS, kubernetes=version)) == []
     assert [each for each in objects if each not in found] == render_chart(values, *APIS, kubernetes=version)
     validate(found, version)
 
@@ -38,12 +38,12 @@ def test_the_tests_rights_are_exactly_these(render_chart: Render) -> None:
     ours = {key: TRIAL for key in OPERATOR if key[0] == "secrets.phase.dev" and "/" not in key[1]}
     assert len(ours) == 3
 
-    found = tests_of(render_chart(tests=True))
+    found = hooked(render_chart(tests=True))
     assert permissions(one(found, "Role")) == ours | {
         ("coordination.k8s.io", "leases", ("phase-operator",)): frozenset({"get"})
     }
     alone = render_chart({"replicas": 1, "leaderElection": {"enabled": False}}, tests=True)
-    assert permissions(one(tests_of(alone), "Role")) == ours
+    assert permissions(one(hooked(alone), "Role")) == ours
     binding = one(found, "RoleBinding")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": NAME, "namespace": "phase-system"}]
     assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("Role", NAME)
@@ -51,19 +51,19 @@ def test_the_tests_rights_are_exactly_these(render_chart: Render) -> None:
 
 def test_the_tests_pod_has_the_operators_image_and_passes_restricted(render_chart: Render) -> None:
     objects = render_chart(EVERYTHING, *APIS, tests=True)
-    pod = one(tests_of(objects), "Pod")
+    pod = one(hooked(objects), "Pod")
     [container] = pod["spec"]["containers"]
 
     assert container["image"] == pod_of(objects)["containers"][0]["image"]
     for name in ("imagePullSecrets", "nodeSelector", "tolerations", "securityContext"):
         assert pod["spec"][name] == pod_of(objects)[name]
     assert not_restricted(pod["spec"]) == []
-    assert pod["spec"]["serviceAccountName"] == one(tests_of(objects), "ServiceAccount")["metadata"]["name"]
+    assert pod["spec"]["serviceAccountName"] == one(hooked(objects), "ServiceAccount")["metadata"]["name"]
 
 
 def test_no_selector_takes_the_tests_pod_for_one_of_the_operator(render_chart: Render) -> None:
     objects = render_chart({"networkPolicy": {"enabled": True}}, tests=True)
-    labels = one(tests_of(objects), "Pod")["metadata"]["labels"]
+    labels = one(hooked(objects), "Pod")["metadata"]["labels"]
 
     selectors = [deployment_of(objects)["selector"], one(objects, "NetworkPolicy")["spec"]["podSelector"]]
     selectors += [one(objects, "PodDisruptionBudget")["spec"]["selector"]]
@@ -80,7 +80,7 @@ def test_no_selector_takes_the_tests_pod_for_one_of_the_operator(render_chart: R
     ],
 )
 def test_the_command_takes_its_arguments(values: dict[str, Any], wanted: dict[str, Any], render_chart: Render) -> None:
-    pod = one(tests_of(render_chart(values, tests=True)), "Pod")
+    pod = one(hooked(render_chart(values, tests=True)), "Pod")
     name, *arguments = pod["spec"]["containers"][0]["args"]
 
     context: Context = check.make_context("check", arguments)

@@ -157,7 +157,6 @@ EVERYTHING: dict[str, Any] = {
     "fence": {"enabled": True},
     "metrics": {
         "perResource": True,
-        "renderMode": "failIfMissing",
         "service": {
             "ipFamilyPolicy": "PreferDualStack",
             "ipFamilies": ["IPv6", "IPv4"],

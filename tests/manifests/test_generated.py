@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from manifests.objects import CHART, CRD_FILES, DYNAMIC_SAMPLES, KUBERNETES, PUSH_SAMPLES, ROOT, SAMPLES, load, validate
 from phase_dev import calls_picture, documents, generate
+from phase_dev.release import owner
 from phase_operator.api import crd
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.api.v1alpha1 import PhaseDynamicSecretSpec, PhaseSecretSpec
@@ -34,7 +35,8 @@ def test_a_changed_file_and_a_missing_file_are_named(tmp_path: Path) -> None:
         shutil.copy(ROOT / path, tmp_path / path)
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", dirs_exist_ok=True)
     shutil.copy(ROOT / "crds/kustomization.yaml", tmp_path / "crds")
-    for path in (calls_picture.FIGURES, calls_picture.COMPARISON):
+    for path in (calls_picture.FIGURES, calls_picture.COMPARISON, owner.FILE):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     shutil.copy(CHART / "values.yaml", tmp_path / "helm/phase-operator")
     (tmp_path / "crds/secrets.phase.dev_phasesecrets.yaml").write_text("changed: by hand\n")
@@ -52,7 +54,7 @@ def test_a_generated_file_says_first_where_it_comes_from() -> None:
             assert "Generated from operator/phase_dev/monitoring/" in json.loads(text)["description"]
         elif path.endswith(("troubleshooting.md", "alerts.md")) or not path.endswith((".md", "/__init__.py")):
             # Parts of the other pages are by hand.
-            places = "operator/phase_operator/api|operator/phase_dev/monitoring|deploy/overlays|contrib|docs/operating"
+            places = "operator/phase_operator/api|operator/phase_dev/monitoring|deploy/overlays|contrib|docs/operating|release"
             assert re.search(f"Generated from ({places})/", text.splitlines()[0])
 
 
@@ -141,7 +143,8 @@ def fields(schema: crd.Schema, left_out: str = "") -> Iterator[str]:
         if name != left_out:
             yield from fields(child)
     for inner in ("items", "additionalProperties"):
-        yield from fields(schema.get(inner, {}))
+        if isinstance(schema.get(inner), dict):
+            yield from fields(schema[inner])
 
 
 @pytest.mark.parametrize("definition", crd.DEFINITIONS, ids=lambda each: each.kind)

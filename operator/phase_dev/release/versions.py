@@ -30,6 +30,7 @@ PLACES = (
     Place(r"helm/phase-operator/Chart\.yaml", rf'^(?:version|appVersion): "?({_FORM})"?$'),
     Place(_TEXTS, rf"\bphase-operator:({_FORM})(?![\w.])"),
     Place(_TEXTS, rf"\bphase-operator\b.* --version[= ]v?({_FORM})(?![\w.])"),
+    Place(r".*\.md", rf"\bimage\.tag=({_FORM})(?![\w.])"),
     Place(_TEXTS, rf"\bnewTag: [\"']?({_FORM})[\"']?$"),
     Place(r".*\.md", rf"\brev: v({_FORM})$"),
     Place(_TEXTS, rf"\b(?:phase-operator|phase_operator|kubectl-phase)-({_FORM})(?![\w.]*\d)"),

@@ -89,7 +89,7 @@ def test_a_link_to_a_file_leads_to_the_release(site: Site) -> None:
     assert f'href="{WHOSE.repository}/blob/v0.1.0/plugins/phase.yaml"' in page
 
 
-def test_what_leads_nowhere_ends_the_build(tools: None, tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_ends_the_build(tools: None, tmp_path: Path) -> None:
     """And a page that no menu has; all of it is said at once."""
     made = building.assemble(REPOSITORY, WHOSE, "main", tmp_path / "site")
     pages = tmp_path / "site/pages"

@@ -15,7 +15,9 @@ from phase_operator.api.reasons import CATALOGUE, Reason
 
 PRODUCT = Path(__file__).parents[3] / "operator/phase_operator"
 # What a status says in Phase's or the API server's own words, or as a name of the reader's.
-FOREIGN = re.compile(r'"[^"]*"|answers \d+: .*|\([^)]*\)$|\bUser .*|\S+\.example\.com|console\.phase\.dev')
+FOREIGN = re.compile(r'"[^"]*"|\([^)]*\)$|\bUser .*|\S+\.example\.com|console\.phase\.dev')
+# What Phase says itself, after the status of its answer.
+QUOTED = re.compile(r"(answers \d+): [^;)]*")
 # Shorter parts of a message are found in any text.
 SHORTEST = 8
 
@@ -43,7 +45,7 @@ def fixed(node: ast.AST) -> Iterator[str]:
 
 def unwritten(message: str) -> str:
     """Return what is left of a message without the texts that the product writes, and without foreign words."""
-    left = message
+    left = QUOTED.sub(r"\1", message)
     for parts in templates():
         pattern = "(.*?)".join(map(re.escape, parts))
         left = re.sub(pattern, lambda found: " ".join(filter(None, found.groups())), left, count=1)
