@@ -76,7 +76,8 @@ def test_workloads_read_what_their_recipe_writes(kustomize: Render) -> None:
     wrong = {}
     for folder in BUILDS:
         objects = kustomize(str(folder.relative_to(ROOT)))
-        written = {each["secretName"] for found in objects for each in found["spec"].get("managedSecretReferences", [])}
+        specs = [found.get("spec", {}) for found in objects]
+        written = {each["secretName"] for spec in specs for each in spec.get("managedSecretReferences", [])}
         if folder.name != "blue-green" and (strange := read_by(objects) - written):
             wrong[str(folder)] = strange
 

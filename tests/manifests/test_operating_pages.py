@@ -63,8 +63,6 @@ def test_an_overlay_of_a_page_can_be_built(overlay: Object, tmp_path: Path, kust
     base = tmp_path / "base"
     base.mkdir()
     shutil.copy(ROOT / "deploy/samples/secret-only.yaml", base / "resource.yaml")
-    text = (base / "resource.yaml").read_text().replace("phaseApp: shop", "phaseApp: shop\n  phaseAppEnv: Production")
-    (base / "resource.yaml").write_text(text)
     (base / "kustomization.yaml").write_text("resources: [resource.yaml]\n")
     mine = tmp_path / "my-overlay"
     mine.mkdir()

@@ -64,7 +64,7 @@ def test_the_chart_tells_every_value() -> None:
     values = documents.load((CHART / "values.yaml").read_text())
     schema = documents.load((CHART / "values.schema.json").read_text())
 
-    assert values.keys() | {"global"} == schema["properties"].keys()
+    assert values.keys() | {"global", "enabled"} == schema["properties"].keys()
     assert [name for name in values if f"`{name}" not in readme] == []
 
 
