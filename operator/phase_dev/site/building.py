@@ -3,6 +3,7 @@
 Rule: what mkdocs warns of ends the build: a page that no menu has, a link or an anchor that leads nowhere.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -43,7 +44,7 @@ def assemble(repository: Path, whose: Owner, ref: str, folder: Path) -> Site:
         copy.parent.mkdir(parents=True, exist_ok=True)
         content = (repository / path).read_bytes()
         if pages.is_page(path):
-            content = pages.linked(path, content.decode(), found, lambda target: f"{tree}/{target}").encode()
+            content = pages.of_site(path, content.decode(), found, lambda target: f"{tree}/{target}").encode()
         copy.write_bytes(content)
     configuration = folder / "mkdocs.yml"
     configuration.write_text(yaml.safe_dump(_configuration(whose, folder)))
@@ -52,7 +53,8 @@ def assemble(repository: Path, whose: Owner, ref: str, folder: Path) -> Site:
 
 def build(site: Site) -> None:
     """Write the site into its folder; raise ToolError if mkdocs warns of anything."""
-    _run("mkdocs", ["build", "--quiet", "--config-file", site.configuration], _HERE)
+    # Not --quiet: what is not said is not counted as a warning either.
+    _run("mkdocs", ["build", "--config-file", site.configuration], _HERE)
 
 
 def deploy(site: Site, repository: Path, version: str, aliases: Sequence[str], *, push: bool) -> None:
@@ -82,8 +84,9 @@ def _configuration(whose: Owner, folder: Path) -> dict[str, object]:
 
 
 def _run(program: str, arguments: Sequence[str | Path], folder: Path) -> None:
-    done = subprocess.run(
-        [TOOLS / "bin" / program, *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    # mike calls mkdocs by its name.
+    variables = {**os.environ, "PATH": f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    command = [TOOLS / "bin" / program, *arguments]
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ToolError(f"{program} {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()}")

@@ -16,6 +16,8 @@ class _Indented(Extension):  # type: ignore[misc]
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - the name is Markdown's
         """Take what is indented by two columns as part of the item above."""
         md.tab_length = _COLUMNS
+        # Its parsers have taken the number already. This extension is the first, so no other one's parser is lost.
+        md.build_parser()
 
 
 def on_config(config: Any) -> Any:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection
 # Pages outside of docs/ and of the top.
 _MORE = frozenset({"deploy/README.md", "helm/phase-operator/README.md"})
 _LINK = re.compile(r"(?P<before>\]\()(?P<path>(?![a-z]+:|#)[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
+# A block of a language with a word of ours for the tests, which GitHub ignores and mkdocs takes for no block.
+_NOTED = re.compile(r"^( *```\w+) \w+$", re.MULTILINE)
 _CODE = re.compile(r"^(?P<indent> *)```.*?^(?P=indent)```$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 
 
@@ -24,8 +26,12 @@ def is_shown(path: str) -> bool:
     return path.startswith("docs/") and path.endswith(".svg")
 
 
-def linked(path: str, text: str, pages: Collection[str], elsewhere: Callable[[str], str]) -> str:
-    """Return a page whose links to what is no page lead to `elsewhere`; what is in code stays as it is."""
+def of_site(path: str, text: str, pages: Collection[str], elsewhere: Callable[[str], str]) -> str:
+    """Return a page for the site: links to what is no page lead to `elsewhere`, blocks of code name a language only."""
+    return _linked(path, _NOTED.sub(r"\1", text), pages, elsewhere)
+
+
+def _linked(path: str, text: str, pages: Collection[str], elsewhere: Callable[[str], str]) -> str:
 
     def replaced(match: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), match["path"]))

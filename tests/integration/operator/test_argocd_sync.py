@@ -97,9 +97,9 @@ def test_a_fresh_application_of_the_samples_is_in_sync(world: World, compare: Co
     )
     assert compare(pairs(world, wanted, server_side=server_side)) == [None] * len(wanted)
 
-    edit = ("patch", "phasesecret", names[0], "--type=merge", "-p", '{"spec":{"pollingInterval":6}}')
+    edit = ("patch", "phasesecret", names[-1], "--type=merge", "-p", '{"spec":{"pollingInterval":6}}')
     world.plane.kubectl("-n", world.namespace, *edit)
-    [edited] = [each for each in wanted if each["metadata"]["name"] == names[0] and each["kind"] == "PhaseSecret"]
+    [edited] = [each for each in wanted if each["metadata"]["name"] == names[-1] and each["kind"] == "PhaseSecret"]
     [difference] = compare(pairs(world, [edited], server_side=server_side))
     assert difference is not None
     assert difference["live"] != difference["predicted"]

@@ -34,7 +34,7 @@ class Page(HTMLParser):
         if is_fetched and (address := named.get("src") or named.get("href")):
             self.fetched.append(address)
         self._depth += tag == "li"
-        self.boxes += tag == "input" and named.get("type") == "checkbox"
+        self.boxes += "task-list-item" in (named.get("class") or "").split()
         self.code_in_lists += tag == "pre" and self._depth > 0
 
     def handle_endtag(self, tag: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phase_dev.site.pages import is_page, is_shown, linked
+from phase_dev.site.pages import is_page, is_shown, of_site
 
 PAGES = {"README.md", "docs/README.md", "docs/a.md", "deploy/README.md"}
 
@@ -45,4 +45,10 @@ def test_a_picture_of_the_pages_is_shown_and_others_are_not() -> None:
     ],
 )
 def test_links_to_what_is_no_page_lead_elsewhere(text: str, expected: str) -> None:
-    assert linked("docs/b.md", text, PAGES, lambda target: f"tree:{target}") == expected
+    assert of_site("docs/b.md", text, PAGES, lambda target: f"tree:{target}") == expected
+
+
+def test_a_block_of_code_names_its_language_and_nothing_else() -> None:
+    text = "```text result\nx\n```\n```yaml\na: ```text result\n```\n"
+
+    assert of_site("a.md", text, PAGES, str) == "```text\nx\n```\n```yaml\na: ```text result\n```\n"
