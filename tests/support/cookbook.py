@@ -59,7 +59,7 @@ class Kitchen(World):
     def read_now(self, name: str) -> None:
         """Have a PhaseSecret read at once, as `kubectl phase sync` does, and wait until it was."""
         metadata = {"name": name, "annotations": {names.ANNOTATION_SYNC: (value := f"read {next(_numbers)}")}}
-        self._patch("PhaseSecret", self.namespace, {"metadata": metadata})
+        self._patch("PhaseSecret", self.namespace, {"metadata": metadata}, "sync")
         self.until(
             lambda: (self.get("phasesecret", name) or {})["status"].get("lastForcedSync") == value,
             what=f"{name} is read",
@@ -89,10 +89,11 @@ class Kitchen(World):
     def _lead_here(self, found: dict[str, Any]) -> None:
         spec = {"phaseHost": self.phase.url}
         named = {"metadata": {"name": found["metadata"]["name"]}}
-        self._patch(found["kind"], found["metadata"]["namespace"], {**named, "spec": spec})
+        self._patch(found["kind"], found["metadata"]["namespace"], {**named, "spec": spec}, "tests")
 
-    def _patch(self, kind: str, namespace: str, fields: dict[str, Any]) -> None:
-        self.api.apply({"apiVersion": f"{names.GROUP}/{names.VERSION}", "kind": kind, **fields}, namespace, "tests")
+    def _patch(self, kind: str, namespace: str, fields: dict[str, Any], manager: str) -> None:
+        """Set fields; those that the manager set before and that are not among them go."""
+        self.api.apply({"apiVersion": f"{names.GROUP}/{names.VERSION}", "kind": kind, **fields}, namespace, manager)
 
 
 def values_of_grants() -> dict[str, Any]:

@@ -262,6 +262,13 @@ def policies(installed: ControlPlane) -> Iterator[None]:
     names = ("phase-host", "phase-no-adopt", "phase-own-namespace")
     for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
         installed.kubectl("delete", kind, *names, "--ignore-not-found")
+    # The API server goes by what it has seen: for a moment it still refuses what the next test applies.
+    refused = {"secretName": "a", "secretNamespace": "elsewhere", "adopt": True}
+    document = json.dumps(phase_secret("judged", "https://elsewhere.example", managedSecretReferences=[refused]))
+    create = ("-n", "default", "create", "--dry-run=server", "-f", "-")
+    eventually(
+        lambda: installed.kubectl(*create, stdin=document, check=False).returncode == 0, what="nothing is refused"
+    )
 
 
 def test_policies_refuse_other_hosts_adoption_and_foreign_namespaces(kitchen: Kitchen, policies: None) -> None:
