@@ -301,8 +301,8 @@ def test_a_pod_reads_the_credentials_of_a_lease(kitchen: Kitchen) -> None:
     kitchen.until_served("phasedynamicsecret", "uploads")
 
     keys = decoded(kitchen, "uploads-aws")
-    assert keys.keys() == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    assert kitchen.phase.leases.opens(*keys.values()) is not None
+    assert keys.keys() == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_IAM_USERNAME"}
+    assert kitchen.phase.leases.opens(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]) is not None
     pod = kitchen.pod_of("uploader")
     assert pod["containers"][0]["envFrom"] == [{"secretRef": {"name": "uploads-aws"}}]
     spec = (kitchen.get("phasedynamicsecret", "uploads") or {})["spec"]
