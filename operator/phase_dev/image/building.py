@@ -60,7 +60,7 @@ def build(
         *("bud", "--isolation", "chroot", "--pull-never", "--no-cache", "--timestamp", date),
         *("--build-arg", f"BUILD_IMAGE={bases.build}", "--build-arg", f"RUNTIME_IMAGE={bases.runtime}"),
         *(word for each in (arguments or {}).items() for word in ("--build-arg", "=".join(each))),
-        *(("--platform", f"linux/{architecture}") if architecture else ()),
+        *_platforms(architecture),
         *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{wheels / 'pip.conf'}:/etc/pip.conf:ro"),
         *("--tag", name, repository),
     )
@@ -71,6 +71,14 @@ def build(
     [manifest] = json.loads((layout / "index.json").read_text())["manifests"]
     size = sum(each.stat().st_size for each in (layout / "blobs/sha256").iterdir())
     return Built(name, manifest["digest"], size, layout)
+
+
+def _platforms(architecture: str) -> tuple[str, ...]:
+    """Return what says for which architecture an image is; buildah 1.28 has to be told which one builds it."""
+    if not architecture:
+        return ()
+    own = next((name for name, machine in _MACHINES.items() if machine == platform.machine()), platform.machine())
+    return ("--platform", f"linux/{architecture}", "--build-arg", f"BUILDPLATFORM=linux/{own}")
 
 
 def source_date(given: str = "", repository: Path = REPOSITORY) -> str:
