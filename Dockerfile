@@ -29,7 +29,8 @@ COPY operator/phase_operator /app/lib/phase_operator
 # The root is read-only, so what is not compiled now is compiled at every start. Unchecked: the files do not change.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib
 
-FROM ${RUNTIME_IMAGE}
+# Said although it is the default: buildah 1.28 takes the platform of the stage before.
+FROM --platform=$TARGETPLATFORM ${RUNTIME_IMAGE}
 # A release says where it comes from; a build by hand leaves that empty, as nobody answers for it.
 ARG SOURCE=""
 ARG VERSION=""

@@ -59,14 +59,15 @@ NOT_HERE = {
     'kubectl -n phase-system port-forward "pod/$LEADER"': "it goes on until Ctrl-C",
     "curl -s http://127.0.0.1:8081/": "it goes through the port-forward",
     'kubectl -n phase-system delete pod "$LEADER"': "the pod stands for the process, which would go on",
+    "kubectl -n phase-system logs -l ": "the pods of the Deployment are simulated, and have no log",
     "helm test ": "no container runs on a simulated node",
     "kubectl get proxy cluster ": "only OpenShift has this kind",
     "kubectl phase doctor --pre": "it is for a cluster without an operator, as in tests/integration/cli/test_doctor.py",
 }
 # Sections that have a test of their own.
 APART = {(BACKUP, "Restore")}
-# An answer that is no, or a difference that is shown, ends these with 1.
-ANSWERS = ("kubectl auth can-i ", "kubectl diff ")
+# An answer that is no, a difference that is shown, or a simulated pod that answers nothing, ends these with 1.
+ANSWERS = ("kubectl auth can-i ", "kubectl diff ", "kubectl phase doctor ")
 # The fence refuses this one.
 REFUSED = "kubectl create configmap proof "
 

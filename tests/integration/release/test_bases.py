@@ -1,10 +1,9 @@
 """Bases by digest: what a registry says, and that the image is built on just that."""
 
-from pathlib import Path
-
 import httpx
 import pytest
 
+from phase_dev.image import bases
 from phase_dev.image.bases import Bases
 from phase_dev.image.building import REPOSITORY
 from phase_dev.image.storage import Unfit, buildah, require, tell
@@ -55,18 +54,16 @@ def _publish(name: str, found: dict[str, Bases]) -> None:
     index = "localhost/phase-operator-bases-under-test"
     tell(buildah("manifest", "create", index))
     try:
-        for bases in found.values():
-            tell(buildah("manifest", "add", index, bases.runtime))
+        for each in found.values():
+            tell(buildah("manifest", "add", index, each.runtime))
         tell(buildah("manifest", "push", "--all", "--tls-verify=false", index, f"docker://{name}"))
     finally:
         tell(buildah("manifest", "rm", index))
 
 
 def test_the_dockerfile_of_the_repository_names_bases_that_a_release_can_pin() -> None:
-    names = [
-        line.partition("=")[2] for line in Path(REPOSITORY / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line
-    ]
+    found = bases.named((REPOSITORY / "Dockerfile").read_text())
 
-    assert {digests.parse(each.partition("@")[0]).url.partition("/manifests/")[0] for each in names[:2]} == {
-        "https://registry-1.docker.io/v2/library/python"
-    }
+    assert {
+        digests.parse(each.partition("@")[0]).url.partition("/manifests/")[0] for each in (found.build, found.runtime)
+    } == {"https://registry-1.docker.io/v2/library/python"}
