@@ -28,5 +28,5 @@ def write(copy: Path, layouts: Mapping[str, Path], version: str, folder: Path) -
         image = folder / f"{NAME}-{version}-image-{architecture}.cdx.json"
         # Nothing is judged here, so no list of vulnerabilities is fetched.
         command = [trivy_program(), "image", "--quiet", "--input", layout, "--format", "cyclonedx"]
-        command += ["--skip-version-check", "--offline-scan", "--cache-dir", folder.parent / "trivy"]
+        command += ["--offline-scan", "--cache-dir", folder.parent / "trivy"]
         carry_out(image.name, [*command, "--output", image])

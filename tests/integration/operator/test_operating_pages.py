@@ -66,8 +66,8 @@ NOT_HERE = {
 }
 # Sections that have a test of their own.
 APART = {(BACKUP, "Restore")}
-# An answer that is no, a difference that is shown, or a simulated pod that answers nothing, ends these with 1.
-ANSWERS = ("kubectl auth can-i ", "kubectl diff ", "kubectl phase doctor ")
+# An answer that is no, or a difference that is shown, ends these with 1.
+ANSWERS = ("kubectl auth can-i ", "kubectl diff ")
 # The fence refuses this one.
 REFUSED = "kubectl create configmap proof "
 
@@ -105,7 +105,9 @@ class Site:
     def _led_here(self, command: str) -> str:
         """Lead a command to the embedded Phase, and to the ports that the operator has here."""
         ports = {"8081": self.operator.health_port, "8080": self.operator.metrics_port}
-        return HOSTS.sub(self.phase.url, PORTS.sub(lambda found: str(ports[found[1]]), command))
+        here = HOSTS.sub(self.phase.url, PORTS.sub(lambda found: str(ports[found[1]]), command))
+        # One of its checks fails: the pods of the Deployment are simulated, and answer nothing.
+        return f"{here} || test $? -eq 1" if here.startswith("kubectl phase doctor ") else here
 
     def as_it_was(self) -> None:
         """Undo what a page has done to the installation and to the files."""
