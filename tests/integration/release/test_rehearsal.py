@@ -18,7 +18,7 @@ from integration.image.conftest import pinned
 from integration.release.conftest import Helm, Rehearsal
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
-from phase_dev.image import running
+from phase_dev.image import bases, running
 from phase_dev.image.storage import Unfit, ask, podman, require
 from phase_dev.release.images import ARCHITECTURES
 from phase_operator import __version__
@@ -61,21 +61,21 @@ def test_the_labels_say_where_the_image_comes_from(architecture: str, rehearsal:
 def test_every_library_of_the_image_is_of_its_architecture(architecture: str, rehearsal: Rehearsal) -> None:
     found = dict(_libraries(architecture, rehearsal))
 
-    assert len([name for name in found if name.startswith("app/lib/")]) > 20
+    assert len([name for name in found if name.startswith("app/lib/")]) > 10
     assert {name: machine for name, machine in found.items() if machine != MACHINES[architecture]} == {}
 
 
 def test_podman_runs_the_image_of_the_registry(rehearsal: Rehearsal) -> None:
     try:
         require("podman", "runc")
-        running.check(rehearsal.made.images.name + "-amd64")
+        running.check(bases.stand_ins(bases.named((REPOSITORY / "Dockerfile").read_text())).runtime)
     except Unfit as e:
         pytest.skip(f"THE IMAGE OF THE RELEASE IS NOT RUN: {e}")
     name = f"{rehearsal.made.built.owner.image}@{rehearsal.made.built.digest}"
     pulled = ask(podman("pull", "--quiet", "--tls-verify=false", name), within=120)
     assert pulled.returncode == 0, pulled.stderr
 
-    said = ask(running.command(name, "version", "--client"))
+    said = ask(running.command(name, "version"))
 
     assert rehearsal.version in said.stdout
 
@@ -113,7 +113,7 @@ def test_no_file_says_the_version_before(rehearsal: Rehearsal) -> None:
     texts = [each for each in rehearsal.folder.iterdir() if each.suffix in {".yaml", ".json", ".md"}]
 
     assert [each.name for each in texts if old.search(each.read_text())] == []
-    assert f"{rehearsal.version}`" in rehearsal.read("RELEASE_NOTES.md")
+    assert f"phase-operator:{rehearsal.version}@" in rehearsal.read("RELEASE_NOTES.md")
 
 
 def test_the_checksums_fit_every_file(rehearsal: Rehearsal) -> None:
@@ -134,7 +134,7 @@ def test_the_single_file_is_the_command_line(rehearsal: Rehearsal, tmp_path: Pat
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path), "PEX_ROOT": str(tmp_path / "pex")}
 
     done = subprocess.run(
-        [_interpreter(), program, "version", "--client"],
+        [_interpreter(), program, "version"],
         env=environment,
         cwd=tmp_path,
         capture_output=True,
