@@ -19,6 +19,7 @@ from integration.release.conftest import Helm, Rehearsal
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.image import bases, running
+from phase_dev.image.building import REPOSITORY
 from phase_dev.image.storage import Unfit, ask, podman, require
 from phase_dev.release.images import ARCHITECTURES
 from phase_operator import __version__
