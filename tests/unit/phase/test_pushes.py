@@ -79,7 +79,7 @@ async def test_fields_that_are_missing_or_unknown_are_no_reason_to_refuse() -> N
 async def test_an_entry_takes_no_more_memory_than_is_counted(fields: dict[str, Any]) -> None:
     """People write comments and tags, and their namespace has a share of the memory."""
     body = json.dumps(ENTRY | fields)
-    PushedEntries("phase.example").made(ENTRY)
+    assert PushedEntries("phase.example").made(json.loads(body))
     makers = [PushedEntries("phase.example") for _ in range(3)]
     fresh = iter(makers)
 
