@@ -133,4 +133,11 @@ def scheduler(program: Path, at: Layout) -> list[str]:
 
 def kwok(program: Path, at: Layout) -> list[str]:
     """Return the command that plays the kubelet of every node."""
-    return [str(program), f"--kubeconfig={at.kubeconfig}", "--manage-all-nodes=true"]
+    return [
+        str(program),
+        f"--kubeconfig={at.kubeconfig}",
+        "--manage-all-nodes=true",
+        # As kubelets renew theirs. Without it a node gives no sign of life for ten minutes, and is lost after 50 s: its
+        # pods are no longer ready, and kwok calls a pod ready only once.
+        "--node-lease-duration-seconds=40",
+    ]

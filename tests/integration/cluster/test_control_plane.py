@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -117,6 +118,18 @@ def test_a_deployment_becomes_ready_and_can_be_restarted(kubectl: Kubectl, names
     kubectl("rollout", "status", "-n", namespace, "deployment/web", "--timeout=30s")
 
     assert len(kubectl("get", "replicasets", "-n", namespace, "-o", "name").stdout.split()) == 2
+
+
+def test_a_simulated_node_gives_signs_of_life_so_that_its_pods_stay_ready(kubectl: Kubectl) -> None:
+    made = datetime.fromisoformat(kubectl("get", "node", "node-0", "-o", "jsonpath={.metadata.creationTimestamp}").stdout)
+
+    def renewed() -> bool:
+        lease = ("-n", "kube-node-lease", "get", "lease", "node-0", "-o", "jsonpath={.spec.renewTime}")
+        found = kubectl(*lease, check=False).stdout
+        return found != "" and datetime.fromisoformat(found) > made + timedelta(seconds=5)
+
+    # Without one for 50 s, the controllers take pods for not ready, and nothing ever calls a simulated pod ready again.
+    eventually(renewed, 20)
 
 
 def test_an_object_whose_owner_is_deleted_is_collected(kubectl: Kubectl, namespace: str) -> None:
