@@ -78,6 +78,8 @@ ACTIONLINT = Program(
     ("main.version",),
 )
 
+KREW = Program("krew", "krew", "sigs.k8s.io/krew/cmd/krew", "sigs.k8s.io/krew")
+
 # Ours: the rules by which others judge a resource, on the command line, for the tests of our copy of them.
 KSTATUS = Program("kstatus", "kstatus", "phase.dev/controlplane/kstatus", "sigs.k8s.io/cli-utils")
 
@@ -85,7 +87,7 @@ ARGODIFF = Program("argodiff", "argodiff", "phase.dev/controlplane/argodiff", "g
 
 _KUBERNETES = (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK)
 PROGRAMS = {
-    p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, ARGODIFF, REGISTRY, ACTIONLINT)
+    p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, ARGODIFF, REGISTRY, ACTIONLINT, KREW)
 }
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)

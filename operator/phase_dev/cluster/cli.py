@@ -63,7 +63,7 @@ def build(everything: bool, nodes: bool, tools: bool) -> None:
     wanted = [catalog.KUBECTL] if tools else [*catalog.PLAIN, catalog.CONTROLLER_MANAGER]
     wanted += [catalog.SCHEDULER, catalog.KWOK] if nodes or everything else []
     wanted += [*catalog.HELMS, catalog.PROMTOOL, catalog.KSTATUS, catalog.ACTIONLINT] if tools or everything else []
-    wanted += [catalog.REGISTRY, catalog.ARGODIFF] if everything else []
+    wanted += [catalog.REGISTRY, catalog.ARGODIFF, catalog.KREW] if everything else []
     with one_sentence():
         for found in obtain(wanted, os.environ, Progress(sys.stderr)).values():
             click.echo(f"{found.name:<24} {found.version or '-':<10} {found.path} ({found.origin})")

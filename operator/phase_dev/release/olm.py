@@ -104,7 +104,7 @@ def _described(about: About) -> Object:
     owner = about.owner
     return {
         "displayName": "Phase Operator (community)",
-        "description": f"{about.description}. A community project, not affiliated with Phase. {owner.docs}",
+        "description": f"{about.description}. {owner.docs}",
         "version": about.version,
         "maturity": "alpha",
         "minKubeVersion": about.kubernetes,

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from integration.image.conftest import pinned
 from integration.release.conftest import Helm, Rehearsal
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster.catalog import KREW
+from phase_dev.cluster.programs import obtain
 from phase_dev.image import bases, running
 from phase_dev.image.building import REPOSITORY
 from phase_dev.image.storage import Unfit, ask, podman, require
 from phase_dev.release.images import ARCHITECTURES
+from phase_dev.shell.terminal import Progress
 from phase_operator import __version__
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(900)]
@@ -162,6 +166,37 @@ def test_the_plugin_is_an_archive_with_the_program_and_the_manifest_has_its_chec
         assert script is not None
         assert inside.read() == wheel.read_bytes()
         assert f"/{wheel.name}" in script.read().decode()
+
+
+def test_krew_installs_the_plugin_which_runs_the_program_of_the_archive(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    krew = obtain([KREW], os.environ, Progress(sys.stderr))[KREW.name].path
+    [packed] = rehearsal.folder.glob("kubectl-phase-*.tar.gz")
+    # What would fetch the program's packages from the internet says what it was asked for.
+    uvx = tmp_path / "uvx"
+    uvx.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    uvx.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "KREW_ROOT": str(tmp_path / "krew"),
+    }
+
+    installed = subprocess.run(
+        [krew, "install", f"--manifest={rehearsal.folder / 'phase.yaml'}", f"--archive={packed}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert installed.returncode == 0, installed.stderr
+    called = subprocess.run(
+        [tmp_path / "krew/bin/kubectl-phase", "version"], env=environment, capture_output=True, text=True, check=True
+    )
+    _, _, wheel, program, command = called.stdout.splitlines()
+    assert (program, command) == ("kubectl-phase", "version")
+    [published] = rehearsal.folder.glob("*.whl")
+    assert Path(wheel).read_bytes() == published.read_bytes()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
