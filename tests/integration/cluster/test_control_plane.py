@@ -121,12 +121,13 @@ def test_a_deployment_becomes_ready_and_can_be_restarted(kubectl: Kubectl, names
 
 
 def test_a_simulated_node_gives_signs_of_life_so_that_its_pods_stay_ready(kubectl: Kubectl) -> None:
-    made = datetime.fromisoformat(kubectl("get", "node", "node-0", "-o", "jsonpath={.metadata.creationTimestamp}").stdout)
+    made = kubectl("get", "node", "node-0", "-o", "jsonpath={.metadata.creationTimestamp}").stdout
+    later = datetime.fromisoformat(made) + timedelta(seconds=5)
 
     def renewed() -> bool:
         lease = ("-n", "kube-node-lease", "get", "lease", "node-0", "-o", "jsonpath={.spec.renewTime}")
         found = kubectl(*lease, check=False).stdout
-        return found != "" and datetime.fromisoformat(found) > made + timedelta(seconds=5)
+        return found != "" and datetime.fromisoformat(found) > later
 
     # Without one for 50 s, the controllers take pods for not ready, and nothing ever calls a simulated pod ready again.
     eventually(renewed, 20)
