@@ -30,6 +30,7 @@ COPY operator/phase_operator /app/lib/phase_operator
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib
 
 # Said although it is the default: buildah 1.28 takes the platform of the stage before.
+# hadolint ignore=DL3065
 FROM --platform=$TARGETPLATFORM ${RUNTIME_IMAGE}
 # A release says where it comes from; a build by hand leaves that empty, as nobody answers for it.
 ARG SOURCE=""

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from manifests.conftest import Run
-from manifests.objects import CHART, MONITORING, ROOT, Object, load, one
+from manifests.objects import CHART, KUBERNETES, MONITORING, ROOT, Object, load, one
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
@@ -131,7 +131,8 @@ class Installer:
 
     def tried(self, values: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
         """Run what `helm test` runs, as a process with the account of its pod; the API server takes the pod too."""
-        chart = ("template", *RELEASE, CHART, "--show-only", "templates/tests/installation.yaml")
+        shown = ("--kube-version", KUBERNETES[-1], "--show-only", "templates/tests/installation.yaml")
+        chart = ("template", *RELEASE, CHART, *shown)
         objects = load(self(*chart, values=values))
         pod = one(objects, "Pod")
         accounts = [each for each in objects if each is not pod]
