@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from support import suspended
 PROGRAM = ("-m", "phase_operator", "run")
 REPOSITORY = Path(__file__).resolve().parents[2]
 _CRDS = [f"crd/{each.name}" for each in DEFINITIONS]
+# How many that elect run on a control plane, in a namespace.
+_ELECTING: Counter[tuple[str, str]] = Counter()
 Found = TypeVar("Found")
 
 
@@ -157,6 +160,8 @@ def running_operator(
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
 
     Unless it `elects`, it works at once and beside any other. `port`, `url`: another way to the API server.
+    A Lease that a killed one has left is taken away first, unless another that elects runs there: the next one would
+    wait 15 s for it.
     `python` is the interpreter whose packages it runs with (the operator itself comes from this checkout), `program`
     what it runs. `patience` is how many seconds it may take to be ready; with `waits=False` it only has to serve.
     """
@@ -176,6 +181,10 @@ def running_operator(
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
     source = {"PYTHONPATH": str(REPOSITORY / "operator")}
     variables = inherited | source | dict(environment or {})
+    place = (plane.url, home)
+    if elects and not _ELECTING[place]:
+        plane.kubectl("-n", home, "delete", "lease", "phase-operator", "--ignore-not-found")
+    _ELECTING[place] += elects
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
     operator = OperatorProcess(process, log_file, health, metrics, can_miss=program == suspended.PROGRAM)
@@ -191,6 +200,7 @@ def running_operator(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _ELECTING[place] -= elects
         ports.release()
 
 

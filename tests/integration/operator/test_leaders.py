@@ -22,7 +22,6 @@ Run = Callable[..., AbstractContextManager[OperatorProcess]]
 @pytest.fixture
 def run(installed: ControlPlane, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Give a way to run operators that elect a leader, by a Lease of the test's own."""
-    installed.kubectl("-n", "phase-system", "delete", "lease", "phase-operator", "--ignore-not-found")
     folder = tmp_path_factory.mktemp("operator")
     return lambda *flags, **more: running_operator(
         installed, folder, "--namespace", namespace, "--lease-seconds", str(SECONDS), *flags, elects=True, **more
