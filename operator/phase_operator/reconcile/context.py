@@ -61,6 +61,8 @@ class RunContext(Declared):
     spec: PhaseSecretSpec
     # The folders of Phase that it takes.
     folders: Folders
+    # The host that it is asked at, for the status; "" if the spec names it, or if it is Phase's cloud.
+    assumed_host: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -87,7 +89,12 @@ def _says_ready(status: Mapping[str, Any]) -> bool:
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in judged)
 
 
-def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[TargetRef, TargetPolicy]) -> RunContext:
+def task_of(
+    resource: Resource,
+    spec: PhaseSecretSpec,
+    target_policies: Mapping[TargetRef, TargetPolicy],
+    assumed_host: str = "",
+) -> RunContext:
     """Return what a run works with; `target_policies` are the targets that `resource` was admitted to.
 
     Raises Invalid for errors that no single field's rule finds: a folder outside the PhaseSecret's own, or a selector
@@ -96,7 +103,8 @@ def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[
     taken = folders(spec)
     # An invalid selector of workloads has to be reported before anything is written.
     check_selectors(spec)
-    return RunContext(resource.key, resource, target_policies, newest_versions(resource.status), spec, taken)
+    versions = newest_versions(resource.status)
+    return RunContext(resource.key, resource, target_policies, versions, spec, taken, assumed_host)
 
 
 def declared_by(resource: Resource) -> Declared:

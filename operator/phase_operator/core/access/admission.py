@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.core.access.default_host import with_host
+from phase_operator.core.access.default_host import assumed_host, with_host
 from phase_operator.core.access.grants import Use
 from phase_operator.core.access.tenancy import Tenancy, check_tenancy
 from phase_operator.core.refs import TargetRef
@@ -33,6 +33,8 @@ class Admitted:
     token: ObjectKey
     # In the spec's order.
     target_policies: Mapping[TargetRef, TargetPolicy]
+    # The host, for the status, if the spec names none and it is not Phase's cloud.
+    assumed_host: str
     by: _Judgement = field(repr=False)
 
 
@@ -48,8 +50,9 @@ def admit(
 
     `token_for` is what a grant has to allow if the token is in another namespace.
     """
-    spec = with_host(spec, tenancy.default_host)
-    ask = ask_of(spec, key.namespace)
-    target_policies = declared_targets(spec, key.namespace)
+    asked = with_host(spec, tenancy.default_host)
+    ask = ask_of(asked, key.namespace)
+    target_policies = declared_targets(asked, key.namespace)
     check_tenancy(tenancy, ask, key, labels, target_policies, token_for=token_for)
-    return Admitted(key, spec, ask, ask.token_key, target_policies, _Judgement())
+    host = assumed_host(spec, ask.base_url)
+    return Admitted(key, asked, ask, ask.token_key, target_policies, host, _Judgement())

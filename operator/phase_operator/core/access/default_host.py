@@ -55,12 +55,12 @@ def with_host(spec: PhaseSecretSpec, default_host: str) -> PhaseSecretSpec:
     return spec.model_copy(update={"phase_host": default_host})
 
 
-def assumed_host(raw: Mapping[str, Any], url: str) -> str:
+def assumed_host(spec: PhaseSecretSpec, url: str) -> str:
     """Return the host, for a status, at which a resource is asked that names none; "" if it names it, or for the cloud.
 
-    `raw` is its spec as it is written, `url` the root of the REST API that is asked.
+    `url` is the root of the REST API that is asked.
     """
-    is_known = bool(text(raw.get("phaseHost"))) or leads_to(url, CLOUD)
+    is_known = bool(spec.phase_host) or leads_to(url, CLOUD)
     return "" if is_known else url.removesuffix("/service/public")
 
 

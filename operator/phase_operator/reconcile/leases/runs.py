@@ -108,7 +108,7 @@ class LeaseRuns:
         # Before anything is registered, read or called: what is refused leaves no trace elsewhere.
         admitted = admit(self._tenancy, spec, key, self._labels_of(key.namespace))
         check_targets(admitted.target_policies, admitted.token)
-        context = task_of(resource, admitted.spec, admitted.target_policies)
+        context = task_of(resource, admitted.spec, admitted.target_policies, admitted.assumed_host)
         self._registration.enter(admitted, context)
         wants = wanted(resource.spec, admitted.ask)
         subject.wants(wants.asked_by)
@@ -161,7 +161,8 @@ class LeaseRuns:
         except Invalid as error:
             self._registration.leave(resource.key)
             return None, error
-        self._registration.enter(admitted, task_of(resource, admitted.spec, admitted.target_policies))
+        context = task_of(resource, admitted.spec, admitted.target_policies, admitted.assumed_host)
+        self._registration.enter(admitted, context)
         wants = wanted(resource.spec, admitted.ask)
         found = await asker_of(admitted.ask, self._tokens, self._phase)
         asker = last_asker(found, admitted.ask, subject)

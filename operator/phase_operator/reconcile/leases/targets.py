@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.access.default_host import assumed_host
 from phase_operator.core.json_access import mappings
 from phase_operator.core.leases.ledger import Lease
 from phase_operator.core.leases.lowered import entries, folder, inputs_digest
@@ -52,7 +51,7 @@ class LeaseTargets:
         # Phase said so once, and says it to nobody again.
         received = ReceivedAnswer(query, answer, None, True, ())
         place = lease.place
-        host = assumed_host(context.resource.spec, query.account.base_url)
+        host = context.assumed_host
         facts = SourceFacts(place.app_id, query.environment, path, len(chosen.entries), place.secret_id, holder, host)
         made_from = Inputs(received, chosen.entries, facts, units(context.spec, chosen.entries), inputs)
         return replace(await self.writer.bring(context, made_from), note=_end_of(lease), warning=warning)

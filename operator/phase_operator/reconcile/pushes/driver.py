@@ -56,6 +56,8 @@ class Drive:
     at: PushPlace | None
     # None: Phase may not be called for it now.
     caller: PushCaller | None = None
+    # The host, for the status, if the spec names none and it is not Phase's cloud.
+    assumed_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ class Spec:
 
     push: PushSpec
     ask: Ask
+    # The host that it is asked at, for the status; "" if the spec names it, or if it is Phase's cloud.
+    assumed_host: str = ""
 
 
 class Specs(Protocol):

@@ -9,7 +9,6 @@ from dataclasses import replace
 from math import inf
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.access.default_host import assumed_host
 from phase_operator.core.errors import ExpectedError, Invalid, Transient
 from phase_operator.core.outcome import Failed, Gone, Pending, Pushed, SourceFacts, Suspended
 from phase_operator.core.push.ledger import Ledger, PushPlace
@@ -133,7 +132,7 @@ class PushRuns:
         if not subject.app_id and spec.ask.app.id is not None:
             subject.app_id = spec.ask.app.id.lower()
         at = PushPlace(spec.ask.base_url, subject.app_id, spec.ask.environment) if subject.app_id else None
-        return Drive(subject, resource, spec.push, self._mark(resource), at, caller)
+        return Drive(subject, resource, spec.push, self._mark(resource), at, caller, spec.assumed_host)
 
     def _caller(self, subject: PushSubject, resource: Resource, spec: Spec, asker: Asker) -> PushCaller | None:
         if asker.account is None or asker.credential is None:
@@ -223,6 +222,5 @@ def _place(drive: Drive, driven: Driven) -> SourceFacts | None:
     """Return where a run pushes to; None if that is not known."""
     if drive.at is None:
         return None
-    host = assumed_host(drive.resource.spec, drive.at.host)
-    entries = len(driven.desired.entries)
-    return SourceFacts(drive.at.app_id, drive.at.environment, drive.push.root, entries, host=host)
+    at, entries = drive.at, len(driven.desired.entries)
+    return SourceFacts(at.app_id, at.environment, drive.push.root, entries, host=drive.assumed_host)

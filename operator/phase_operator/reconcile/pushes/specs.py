@@ -53,7 +53,7 @@ class PushSpecs:
         check_token(push, resource.key.namespace, admitted.token)
         # From now on it runs when the Secret of its token changes, and that Secret is known as one.
         self._registration.enter(admitted, task_of(resource, admitted.spec, {}))
-        return Spec(push, admitted.ask)
+        return Spec(push, admitted.ask, admitted.assumed_host)
 
     def _check_taking(self, push: PushSpec, admitted: Admitted, labels: Mapping[str, str]) -> None:
         """Refuse to take over what people made in Phase with a token of another namespace, unless a grant allows it."""

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, Self
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.access.default_host import assumed_host
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.outcome import SourceFacts, TargetResult
@@ -195,9 +194,8 @@ class LossGuard:
 
 def source_facts(context: RunContext, received: ReceivedAnswer, entries: Sequence[Entry]) -> SourceFacts:
     """Return what was read, as the status says it."""
-    path, query = normal_path(context.spec.phase_app_env_path), received.query
-    host = assumed_host(context.resource.spec, query.account.base_url)
-    return SourceFacts(received.answer.app_id, query.environment, path, len(entries), host=host)
+    path, environment = normal_path(context.spec.phase_app_env_path), received.query.environment
+    return SourceFacts(received.answer.app_id, environment, path, len(entries), host=context.assumed_host)
 
 
 def recorded_facts(status: Mapping[str, Any]) -> SourceFacts | None:

@@ -93,7 +93,7 @@ class Reconciler:
             self._release(key)
             return Suspended()
         check_targets(admitted.target_policies, admitted.token)
-        context = task_of(resource, admitted.spec, admitted.target_policies)
+        context = task_of(resource, admitted.spec, admitted.target_policies, admitted.assumed_host)
         self._registration.enter(admitted, context)
         # What fails here is reported by the target that is replaced, or when the rest is in step.
         await self._pruner.finish(context)

@@ -126,10 +126,10 @@ def test_a_host_that_may_not_be_asked_is_refused() -> None:
 
 
 def test_a_status_names_the_host_where_nothing_else_does() -> None:
-    assert assumed_host({}, ASKED) == OURS
-    assert assumed_host({"phaseHost": ""}, ASKED) == OURS
-    assert assumed_host({"phaseHost": OURS}, ASKED) == ""
-    assert assumed_host({}, CLOUD) == ""
+    assert assumed_host(parsed(phaseHost=None), ASKED) == OURS
+    assert assumed_host(parsed(phaseHost=""), ASKED) == OURS
+    assert assumed_host(parsed(phaseHost=OURS), ASKED) == ""
+    assert assumed_host(parsed(phaseHost=None), CLOUD) == ""
 
 
 @pytest.mark.parametrize(
