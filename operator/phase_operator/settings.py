@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     health_port: int = Field(
         8081, ge=0, le=65535, description="Port of /healthz, /readyz and /debug/sources; 0 turns them off."
     )
+    metrics_host: str | None = Field(
+        None,
+        description="Address for metrics alone, such as 127.0.0.1 if a proxy in the pod serves them to others. "
+        "Default: that of --host.",
+    )
     metrics_port: int = Field(8080, ge=0, le=65535, description="Port of /metrics; 0 turns it off.")
     resource_metrics: bool = Field(
         False,

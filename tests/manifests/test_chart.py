@@ -355,6 +355,25 @@ def test_the_network_policy_follows_phase_and_the_proxy(render_chart: Render) ->
     assert [ports(rule) for rule in egress[2:]] == [[443, 8443, 8000, 80], [80, 3128]]
 
 
+@pytest.mark.parametrize(
+    ("given", "port"), [({}, "metrics"), ({"targetPort": 8443}, 8443), ({"targetPort": "tls"}, "tls")]
+)
+def test_the_service_and_the_network_policy_lead_to_the_port_that_serves_metrics(
+    given: dict[str, Any], port: int | str, render_chart: Render
+) -> None:
+    values = {"metrics": {"service": given}, "networkPolicy": {"enabled": True}}
+
+    [served] = one(render_chart(values), "Service")["spec"]["ports"]
+    assert served["targetPort"] == port
+    assert policy(values, render_chart)["ingress"][1]["ports"] == [{"port": port, "protocol": "TCP"}]
+
+
+def test_without_a_service_the_network_policy_lets_the_operators_own_metrics_through(render_chart: Render) -> None:
+    values = {"metrics": {"service": {"enabled": False, "targetPort": 8443}}}
+
+    assert policy(values, render_chart)["ingress"][1]["ports"] == [{"port": "metrics", "protocol": "TCP"}]
+
+
 def test_the_network_policy_lets_the_default_host_through(render_chart: Render) -> None:
     alone = policy({"phase": {"defaultHost": "https://phase.example:8443/base"}}, render_chart)
     listed = {"defaultHost": "https://a.example:81", "allowedHosts": ["https://a.example:81"]}
@@ -496,6 +515,18 @@ REFUSED = [
         "podDisruptionBudget.minAvailable is 51% of 2 replicas: no node",
         what="the same in percent, rounded up",
     ),
+    Refused(
+        {"metrics": {"bindAddress": "127.0.0.1"}},
+        "the Service leads to the operator; set metrics.service.targetPort",
+        what="a Service that leads to an address of the pod alone",
+    ),
+    Refused(
+        {"metrics": {"bindAddress": "::1", "service": {"enabled": False}, "podMonitor": {"enabled": True}}},
+        "metrics.podMonitor reads from the operator",
+        what="a PodMonitor that reads from such an address",
+    ),
+    Refused({"metrics": {"bindAddress": "localhost"}}, "/metrics/bindAddress", what="a name for an address"),
+    Refused({"metrics": {"service": {"targetPort": 0}}}, "/metrics/service/targetPort", what="no port"),
     Refused({"podDisruptionBudget": {"minAvailable": "100%"}}, "minAvailable", what="all of them have to stay"),
     Refused(
         {"image": {"allowLocal": False}},

@@ -77,6 +77,7 @@ MONITOR: dict[str, Any] = {
     "targetLabels": ["team"],
     "scheme": "https",
     "tlsConfig": {"insecureSkipVerify": True},
+    "authorization": {"credentials": {"name": "prometheus-token", "key": "token"}},
 }
 SIDECAR: dict[str, Any] = {
     "name": "beside",
@@ -157,7 +158,9 @@ EVERYTHING: dict[str, Any] = {
     "fence": {"enabled": True},
     "metrics": {
         "perResource": True,
+        "bindAddress": "0.0.0.0",
         "service": {
+            "targetPort": 8443,
             "ipFamilyPolicy": "PreferDualStack",
             "ipFamilies": ["IPv6", "IPv4"],
             "annotations": {"prometheus.io/scrape": "true"},
@@ -403,6 +406,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
             "full_read_seconds": variables["PHASE_OPERATOR_FULL_READ_SECONDS"],
             "allow_impersonation_types": variables["PHASE_OPERATOR_ALLOW_IMPERSONATION_TYPES"],
             "resource_metrics": variables["PHASE_OPERATOR_RESOURCE_METRICS"],
+            "metrics_host": variables["PHASE_OPERATOR_METRICS_HOST"],
             "restart_settle_seconds": variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"],
             "restarts_at_once": variables["PHASE_OPERATOR_RESTARTS_AT_ONCE"],
             "errand_workers": variables["PHASE_OPERATOR_ERRAND_WORKERS"],
@@ -430,6 +434,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
     assert (found.reference_seconds, found.full_read_seconds) == (120.5, 604800)
     assert found.allow_impersonation_types is True
     assert found.resource_metrics is True
+    assert found.metrics_host == EVERYTHING["metrics"]["bindAddress"]
     assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
     assert (found.errand_workers, found.leases_per_minute, found.removal_seconds) == (64, 10000, 12.5)
     assert (found.lease_drain_seconds, found.drain_seconds) == (45.5, 6.5)

@@ -46,6 +46,7 @@ def test_nothing_has_to_be_set() -> None:
         pytest.param("kubeconfig", __file__, Path(__file__), id="a file"),
         pytest.param("allow_impersonation_types", "true", True, id="a switch"),
         pytest.param("default_host", "https://phase.example", "https://phase.example", id="a host"),
+        pytest.param("metrics_host", "127.0.0.1", "127.0.0.1", id="an address"),
     ],
 )
 def test_a_setting_comes_by_flag_or_by_variable(

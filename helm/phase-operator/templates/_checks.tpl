@@ -40,6 +40,14 @@
 {{- if and $values.metrics.serviceMonitor.enabled (not $values.metrics.service.enabled) -}}
 {{- fail "metrics.serviceMonitor needs metrics.service.enabled; or use metrics.podMonitor" -}}
 {{- end -}}
+{{- if regexMatch "^(127\\.|::1$)" $values.metrics.bindAddress -}}
+{{- if and $values.metrics.service.enabled (eq (toString $values.metrics.service.targetPort) "metrics") -}}
+{{- fail (printf "metrics.bindAddress is %s, which only the pod itself reaches, and the Service leads to the operator; set metrics.service.targetPort to the port of the container that serves the metrics, or metrics.service.enabled to false" $values.metrics.bindAddress) -}}
+{{- end -}}
+{{- if $values.metrics.podMonitor.enabled -}}
+{{- fail (printf "metrics.bindAddress is %s, which only the pod itself reaches, and metrics.podMonitor reads from the operator; use metrics.serviceMonitor with metrics.service.targetPort" $values.metrics.bindAddress) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq $values.dnsPolicy "None") (not $values.dnsConfig.nameservers) -}}
 {{- fail "dnsPolicy None needs dnsConfig.nameservers: no name would be found" -}}
 {{- end -}}
@@ -89,6 +97,7 @@
   "PHASE_OPERATOR_LEASE_SECONDS" "leaderElection.leaseSeconds"
   "PHASE_OPERATOR_LOG_FORMAT" "log.format"
   "PHASE_OPERATOR_LOG_LEVEL" "log.level"
+  "PHASE_OPERATOR_METRICS_HOST" "metrics.bindAddress"
   "PHASE_OPERATOR_NAMESPACE" "watchNamespaces"
   "PHASE_OPERATOR_PHASE_CA_FILE" "phase.caFile"
   "PHASE_OPERATOR_PHASE_QUOTA" "phase.quota"

@@ -66,12 +66,17 @@ async def serve(
     host: str,
     health_port: int | None,
     metrics_port: int | None,
+    metrics_host: str | None = None,
     internal_errors: InternalErrors | None = None,
 ) -> AsyncIterator[Ports]:
-    """Serve probes and metrics while the context lasts; equal ports share one server."""
+    """Serve probes and metrics while the context lasts; equal addresses share one server.
+
+    `metrics_host` is where metrics are served if that is not `host`.
+    """
     internal_errors = internal_errors or InternalErrors()
+    metrics_host = host if metrics_host is None else metrics_host
     async with AsyncExitStack() as stack:
-        if health_port is not None and health_port == metrics_port:
+        if health_port is not None and (host, health_port) == (metrics_host, metrics_port):
             routes = _health_routes(probes, internal_errors) + _metrics_routes(registry)
             shared = await stack.enter_async_context(_listen(routes, host, health_port, "health and metrics"))
             yield Ports(shared, shared)
@@ -83,7 +88,7 @@ async def serve(
             )
         if metrics_port is not None:
             routes = _metrics_routes(registry)
-            metrics = await stack.enter_async_context(_listen(routes, host, metrics_port, "metrics"))
+            metrics = await stack.enter_async_context(_listen(routes, metrics_host, metrics_port, "metrics"))
         yield Ports(health, metrics)
 
 

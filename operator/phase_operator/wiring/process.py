@@ -68,10 +68,15 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     sys.setswitchinterval(SWITCH)
     # DNS lookups of the API server run in threads, too.
     asyncio.get_running_loop().set_default_executor(Unawaited())
-    ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
     try:
         async with serve(
-            operator.probes, metrics.registry, host=settings.host, internal_errors=metrics.internal_errors, **ports
+            operator.probes,
+            metrics.registry,
+            host=settings.host,
+            metrics_host=settings.metrics_host,
+            health_port=settings.health_port or None,
+            metrics_port=settings.metrics_port or None,
+            internal_errors=metrics.internal_errors,
         ):
             log.info("operator starts", extra={"version": __version__, "server": client.host})
             still_leads = await operator.run()

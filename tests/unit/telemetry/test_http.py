@@ -71,6 +71,16 @@ async def test_metrics_parse_as_prometheus_text() -> None:
     assert samples["phase_operator_status_writes_total"] == 1
 
 
+async def test_metrics_may_have_an_address_of_their_own() -> None:
+    registry = Metrics().registry
+    async with serve(Probes(), registry, host="", health_port=0, metrics_port=0, metrics_host="127.0.0.2") as ports:
+        assert (await get(ports.metrics, "/metrics", "127.0.0.2"))[0] == 200
+        assert (await get(ports.health, "/healthz", "127.0.0.1"))[0] == 200
+        assert (await get(ports.health, "/metrics"))[0] == 404
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await get(ports.metrics, "/metrics", "127.0.0.1")
+
+
 async def test_equal_ports_share_one_server() -> None:
     async with serve(Probes(), Metrics().registry, host=HOST, health_port=0, metrics_port=0) as ports:
         assert ports.health == ports.metrics

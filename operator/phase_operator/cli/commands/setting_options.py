@@ -24,6 +24,7 @@ _TAKEN = {
     "allow_phase_host": "URL",
     "default_host": "URL",
     "host": "ADDRESS",
+    "metrics_host": "ADDRESS",
 }
 
 
