@@ -14,6 +14,8 @@ from phase_operator import __version__
 
 @pytest.fixture(scope="module")
 def repository() -> dict[str, str]:
+    if not checkout.is_checkout(ROOT):
+        pytest.skip("WHAT A RELEASE WOULD CHANGE IS NOT CHECKED: only git knows which files are of the repository")
     return checkout.texts(ROOT)
 
 

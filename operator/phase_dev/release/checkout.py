@@ -26,6 +26,12 @@ def git(repository: Path, *arguments: str) -> str:
     return done.stdout.rstrip("\n")
 
 
+def is_checkout(folder: Path) -> bool:
+    """Say whether git keeps the files of a folder, unlike those that were unpacked from an archive of the sources."""
+    command = ["git", "-C", str(folder), "ls-files", "--error-unmatch", changelog.FILE]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def look(repository: Path, version: str = __version__) -> Checkout:
     """Read what decides whether a release may be made."""
     return Checkout(

@@ -85,6 +85,8 @@ def rehearsal(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Rehear
     """Give a rehearsal of the version after the checkout's, pushed to the registry."""
     try:
         require("git", "buildah", "mmdebstrap")
+        if not checkout.is_checkout(REPOSITORY):
+            raise Unfit("a release is made from a checkout of git")
         foundation = grounds.stand_ins((REPOSITORY / "Dockerfile").read_text())
         foundation(images.ARCHITECTURES[0])
     except Unfit as e:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from phase_dev.image.building import REPOSITORY
 from phase_dev.release import changelog, checkout
 from phase_dev.release.cli import release
 from phase_dev.shell.errors import ToolError
@@ -46,6 +47,16 @@ def test_a_release_is_written_in_a_copy_and_moves_the_checkout_on_at_the_end(tmp
     assert checkout.look(repository, "0.2.0").changed == ()
 
 
+def test_files_of_an_archive_are_no_checkout_also_inside_of_one(tmp_path: Path) -> None:
+    _repository(tmp_path)
+    inside = tmp_path / "unpacked"
+    inside.mkdir()
+    (inside / changelog.FILE).write_text(NEWS)
+
+    assert checkout.is_checkout(tmp_path)
+    assert not checkout.is_checkout(inside)
+
+
 def test_a_failure_of_git_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"git tag: fatal: not a git repository"):
         checkout.git(tmp_path, "tag")
@@ -62,6 +73,9 @@ def _repository(folder: Path) -> None:
 
 def test_a_command_that_is_refused_says_every_reason_in_a_line() -> None:
     """A version that is none: whatever the checkout is like, nothing can be published from here."""
+    if not checkout.is_checkout(REPOSITORY):
+        pytest.skip("NO RELEASE IS REFUSED: one is made from a checkout of git")
+
     answer = CliRunner().invoke(release, ["run", "1.2"])
 
     assert answer.exit_code == 1
