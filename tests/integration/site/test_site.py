@@ -11,6 +11,7 @@ import yaml
 
 from phase_dev.image.building import REPOSITORY
 from phase_dev.release import owner
+from phase_dev.release.checkout import is_checkout
 from phase_dev.shell.errors import ToolError
 from phase_dev.site import building
 from phase_dev.site.building import Site
@@ -48,9 +49,17 @@ def tools() -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Site:
+def repository() -> Path:
+    """Give the repository of the pages, as git knows it."""
+    if not is_checkout(REPOSITORY):
+        pytest.skip("THE SITE IS NOT BUILT: only git knows which pages are of the repository")
+    return REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def site(repository: Path, tools: None, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Give the site of the repository's pages; what mkdocs warns of would fail here."""
-    made = building.assemble(REPOSITORY, WHOSE, "v0.1.0", tmp_path_factory.mktemp("site"))
+    made = building.assemble(repository, WHOSE, "v0.1.0", tmp_path_factory.mktemp("site"))
     building.build(made)
     return made
 
@@ -89,9 +98,9 @@ def test_a_link_to_a_file_leads_to_the_release(site: Site) -> None:
     assert f'href="{WHOSE.repository}/blob/v0.1.0/plugins/phase.yaml"' in page
 
 
-def test_a_link_that_leads_nowhere_ends_the_build(tools: None, tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_ends_the_build(repository: Path, tools: None, tmp_path: Path) -> None:
     """And a page that no menu has; all of it is said at once."""
-    made = building.assemble(REPOSITORY, WHOSE, "main", tmp_path / "site")
+    made = building.assemble(repository, WHOSE, "main", tmp_path / "site")
     pages = tmp_path / "site/pages"
     (pages / "SUPPORT.md").write_text("# A\n[b](docs/missing.md) [c](docs/faq.md#no-such-heading)\n")
     (pages / "docs/lost.md").write_text("# Lost\n")
