@@ -19,7 +19,7 @@ import psutil
 from bench import fleet
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_operator.core.values import ObjectKey
-from support.operator_process import OperatorProcess, eventually, install, running_operator
+from support.operator_process import OWN_INTERPRETER, OperatorProcess, eventually, install, running_operator
 from support.push_house import KIND, PushHouse, data, named, world
 
 _ENTRIES = (1, 100, 1_000)
@@ -97,7 +97,7 @@ def foreign(number: int) -> None:
             own = Path(folder) / str(turn)
             own.mkdir()
             began = time.monotonic()
-            with running_operator(plane, own, *flags) as operator:
+            with running_operator(plane, own, *flags, python=OWN_INTERPRETER) as operator:
                 eventually(lambda of=operator: _is_ready(of), within=300, what="it is ready")  # type: ignore[misc]
                 took = time.monotonic() - began
                 process = psutil.Process(operator.process.pid)

@@ -23,9 +23,17 @@ from phase_dev.shell.folders import Folders
 from phase_dev.shell.ports import Ports
 from phase_operator.api.crd import DEFINITIONS
 from support import suspended
+from support.forked import Forked, Process
 
 PROGRAM = ("-m", "phase_operator", "run")
+# For tests of its memory, its time or its start: see `running_operator`.
+OWN_INTERPRETER = Path(sys.executable)
 REPOSITORY = Path(__file__).resolve().parents[2]
+# Programs that may begin as a copy: the module whose `main` runs, and what comes before the flags.
+_FORKED: dict[Sequence[str], tuple[str, ...]] = {
+    PROGRAM: ("phase_operator.cli", "run"),
+    suspended.PROGRAM: ("support.suspended",),
+}
 _CRDS = [f"crd/{each.name}" for each in DEFINITIONS]
 # How many that elect run on a control plane, in a namespace.
 _ELECTING: Counter[tuple[str, str]] = Counter()
@@ -98,7 +106,7 @@ class Scrape:
 class OperatorProcess:
     """A running `phase-operator run`."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log_file: Path
     health_port: int
     metrics_port: int
@@ -149,7 +157,7 @@ def running_operator(
     *flags: str,
     home: str = "phase-system",
     environment: Mapping[str, str] | None = None,
-    python: Path = Path(sys.executable),
+    python: Path | None = None,
     patience: float = 30.0,
     elects: bool = False,
     port: int | None = None,
@@ -162,8 +170,10 @@ def running_operator(
     Unless it `elects`, it works at once and beside any other. `port`, `url`: another way to the API server.
     A Lease that a killed one has left is taken away first, unless another that elects runs there: the next one would
     wait 15 s for it.
-    `python` is the interpreter whose packages it runs with (the operator itself comes from this checkout), `program`
-    what it runs. `patience` is how many seconds it may take to be ready; with `waits=False` it only has to serve.
+    It begins as a copy of a process that has imported it, unless `python` names the interpreter that it begins with
+    and whose packages it has (the operator is this checkout's); what measures it says `OWN_INTERPRETER`.
+    `program` is what it runs. `patience` is how many seconds it may take to be ready; with `waits=False` it only has to
+    serve.
     """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
     url = f"https://127.0.0.1:{port}" if port is not None else url
@@ -174,10 +184,10 @@ def running_operator(
     ports = leased_ports(2)
     health, metrics = ports.numbers
     log_file = folder / f"operator-{health}.log"
-    command = [str(python), *program, "--kubeconfig", str(kubeconfig)]
-    command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
-    command += ["--leader-elect", str(elects).lower()]
-    command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
+    arguments = ["--kubeconfig", str(kubeconfig)]
+    arguments += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
+    arguments += ["--leader-elect", str(elects).lower()]
+    arguments += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
     source = {"PYTHONPATH": str(REPOSITORY / "operator")}
     variables = inherited | source | dict(environment or {})
@@ -185,8 +195,7 @@ def running_operator(
     if elects and not _ELECTING[place]:
         plane.kubectl("-n", home, "delete", "lease", "phase-operator", "--ignore-not-found")
     _ELECTING[place] += elects
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
+    process = _started(python, program, arguments, log_file, variables)
     operator = OperatorProcess(process, log_file, health, metrics, can_miss=program == suspended.PROGRAM)
     try:
         answers = ready if waits else serves
@@ -202,6 +211,18 @@ def running_operator(
             process.wait()
         _ELECTING[place] -= elects
         ports.release()
+
+
+def _started(
+    python: Path | None, program: Sequence[str], arguments: Sequence[str], log_file: Path, variables: Mapping[str, str]
+) -> Process:
+    forked = _FORKED.get(tuple(program))
+    if forked is not None and python is None:
+        module, *words = forked
+        return Forked(module, [*words, *arguments], output=log_file, folder=log_file.parent, variables=variables)
+    command = [str(python or OWN_INTERPRETER), *program, *arguments]
+    with log_file.open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=log_file.parent, env=variables)
 
 
 @cache

@@ -18,7 +18,7 @@ from support.bad_phase import BadPhase
 from support.cluster_fixture import new_namespace
 from support.mallory import Mallory, mallory_in
 from support.neighbours import MEMORY, Watching, hostile_in
-from support.operator_process import OperatorProcess, eventually, ready, running_operator
+from support.operator_process import OWN_INTERPRETER, OperatorProcess, eventually, ready, running_operator
 from support.vast_objects import leave, worst
 from support.world import World
 
@@ -109,7 +109,8 @@ def test_an_operator_starts_among_vast_and_deep_objects(
     stage.phase_secret()
 
     for number in range(2):
-        with running_operator(installed, tmp_path, waits=False, elects=number == 1) as running:
+        starting = running_operator(installed, tmp_path, waits=False, elects=number == 1, python=OWN_INTERPRETER)
+        with starting as running:
             stage.operator = running
             with Watching(stage, running) as watching:
                 becomes_ready(running)

@@ -21,7 +21,7 @@ from support.bad_connections import BadConnections
 from support.bad_phase import BadPhase
 from support.cluster_fixture import new_namespace
 from support.neighbours import Hostile, Watching, hostile_in
-from support.operator_process import OperatorProcess, eventually, meanwhile, running_operator
+from support.operator_process import OWN_INTERPRETER, OperatorProcess, eventually, meanwhile, running_operator
 from support.push_stage import PushStage, push_secret
 from support.world import secret
 
@@ -42,7 +42,8 @@ def pusher(
 ) -> Iterator[OperatorProcess]:
     """Run one operator that pushes to the module's Phase."""
     flags = ("--push", "true", "--allow-phase-host", phase.url)
-    with running_operator(installed, tmp_path_factory.mktemp("pusher"), *flags, elects=True) as process:
+    folder = tmp_path_factory.mktemp("pusher")
+    with running_operator(installed, folder, *flags, elects=True, python=OWN_INTERPRETER) as process:
         yield process
 
 

@@ -13,7 +13,7 @@ import pytest
 from phase_dev.cluster import ControlPlane
 from support.cluster_fixture import new_namespace
 from support.large_answers import MIB, apps, bomb, permutations, row, rows, twice
-from support.operator_process import OperatorProcess, eventually, meanwhile, running_operator
+from support.operator_process import OWN_INTERPRETER, OperatorProcess, eventually, meanwhile, running_operator
 from support.raw_server import Answer, Raw, serving
 from support.world import World, phase_secret, secret
 
@@ -107,7 +107,7 @@ def test_the_sizes_that_one_tenant_chooses_cost_no_other(
     stage.phase_secret()
     with (
         new_namespace(installed) as own,
-        running_operator(installed, tmp_path, elects=True) as running,
+        running_operator(installed, tmp_path, elects=True, python=OWN_INTERPRETER) as running,
     ):
         stage.operator = running
         stage.until_ready()
