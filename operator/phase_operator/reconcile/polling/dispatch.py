@@ -225,6 +225,8 @@ class Dispatcher:
                 return
 
     def _next_to_share(self, gate: ConcurrencyLimit) -> tuple[str, Account] | None:
+        if self._shares.is_full(gate):
+            return None
         waiting = self._waiting[gate]
         firsts = ((namespace, next(iter(accounts))) for namespace, accounts in waiting.items())
         found = [each for each in firsts if self._shares.has_room(gate, each[1], each[0])]

@@ -196,6 +196,18 @@ def test_an_account_of_several_namespaces_is_counted_for_the_one_that_has_least(
     assert office.shares.payer(["a", "b"]) == "b"
 
 
+def test_a_gate_is_full_when_not_even_the_first_call_of_a_namespace_may_begin() -> None:
+    office = Office()
+    all_answer(office, PLACES + 1)
+    everywhere = ConcurrencyLimit("all", "", False)
+    for number in range(PLACES):
+        assert not office.shares.is_full(everywhere)
+        assert office.begin(f"good{number}", f"host{number}", f"team{number}") is None
+
+    assert office.shares.is_full(everywhere)
+    assert office.begin(f"good{PLACES}", f"host{PLACES}", "another") == everywhere
+
+
 steps = st.lists(
     st.tuples(st.sampled_from("bet"), st.integers(0, 3), st.integers(0, 3), st.integers(0, 5), st.booleans()),
     max_size=200,
@@ -216,6 +228,10 @@ def test_every_count_ends_where_it_began(plan: list[tuple[str, int, int, int, bo
         assert office.shares.count(is_slow=False) <= PLACES * (1 + OVERDUE_CALLS)
         assert office.shares.count(is_slow=True) <= PLACES * (SLOW_CALLS + 1)
         assert office.shares.count(is_slow=False) + office.shares.count(is_slow=True) == len(office.under_way)
+        gates = [ConcurrencyLimit("all", "", is_slow) for is_slow in (False, True)]
+        gates += [ConcurrencyLimit("host", f"h{host}", is_slow) for is_slow in (False, True)]
+        full = [each for each in gates if office.shares.is_full(each)]
+        assert not [each for each in full if office.shares.has_room(each, f"a{account}", f"n{namespace}")]
     while office.under_way:
         office.end()
 

@@ -115,6 +115,15 @@ class ConcurrencyShares:
         gates = _gates(host, namespace, is_slow)
         return next((each for each in gates if not self.has_room(each, account, namespace)), None)
 
+    def is_full(self, gate: ConcurrencyLimit) -> bool:
+        """Return whether a gate has room for no call of anybody; each of those who wait is asked about otherwise."""
+        match gate.at:
+            case "host":
+                return self._counts[gate] >= self._of_host
+            case "all":
+                return self._counts[gate] >= (self._slow_places if gate.is_slow else self._places)
+        return False
+
     def has_room(self, gate: ConcurrencyLimit, account: Hashable, namespace: str) -> bool:
         """Return whether a gate has room for a call of this account and namespace."""
         count = self._counts[gate]
