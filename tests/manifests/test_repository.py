@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from manifests.objects import CHART, ROOT, SAMPLES
 from phase_dev import documents
 from phase_operator.cli import cli
+from support.pages import SavedFile, steps_of
 
 
 def test_operator_is_a_source_root_and_never_a_package() -> None:
@@ -50,6 +51,17 @@ def test_chart_and_package_have_one_version() -> None:
     chart = documents.load((CHART / "Chart.yaml").read_text())
 
     assert (chart["version"], chart["appVersion"]) == (version, version)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_git_ignores_the_files_that_a_page_has_its_reader_save_in_the_checkout(page: str) -> None:
+    steps = list(steps_of((ROOT / page).read_text()))
+    saved = {each.name for each in steps if isinstance(each, SavedFile)}
+    commands = [each for each in steps if isinstance(each, str)]
+    saved |= {name for each in commands for name in re.findall(r"(?:--token-file|--output|>) (\S+)", each)}
+
+    assert "token.txt" in saved
+    assert {f"/{each}" for each in saved} - set((ROOT / ".gitignore").read_text().splitlines()) == set()
 
 
 def test_the_image_takes_the_product_and_no_more() -> None:
