@@ -47,6 +47,8 @@ def unwritten(message: str) -> str:
     """Return what is left of a message without the texts that the product writes, and without foreign words."""
     left = QUOTED.sub(r"\1", message)
     for parts in templates():
+        if not all(part in left for part in parts):
+            continue  # most of them; to compile the pattern of each one takes half a second
         pattern = "(.*?)".join(map(re.escape, parts))
         left = re.sub(pattern, lambda found: " ".join(filter(None, found.groups())), left, count=1)
     return " ".join(re.findall(r"[A-Za-z]{3,}", FOREIGN.sub(" ", left)))
