@@ -3,7 +3,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phase_operator.reconcile.queue.schedule import Priority, Schedule
@@ -133,6 +133,19 @@ def test_forgetting_an_unknown_key_changes_nothing() -> None:
     found.forget("a")
 
     assert drained(found, 3) == ["b"]
+
+
+def test_a_key_that_is_added_says_whether_it_is_due_sooner_than_before() -> None:
+    found = schedule(("running", 1, CHANGED), ("a", 5, PERIODIC))
+    found.take(1)
+
+    assert found.add("new", 9, CHANGED)
+    assert found.add("a", 4, PERIODIC)
+    assert not found.add("a", 4, NEW)
+    assert not found.add("a", 7, NEW)
+    # It is planned when its run has ended.
+    assert not found.add("running", 1, NEW)
+    assert found.done("running")
 
 
 @pytest.mark.parametrize(("now", "overdue"), [(0.0, 0.0), (3.0, 0.0), (10.0, 7.0)])
@@ -495,31 +508,48 @@ async def test_a_woken_worker_that_is_cancelled_leaves_the_work_to_the_next() ->
 
 # Shorter than every delay, so that nothing else becomes due in it.
 _MOMENT = 0.001
+_ADD = st.tuples(st.just("add"), st.sampled_from("abcdef"), st.integers(0, 5))
+_TURN = st.tuples(st.just("turn"), st.just(""), st.integers(1, 3))
 WORKER_STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("add"), st.sampled_from("abcdef"), st.integers(0, 5)),
+        _ADD,
+        _TURN,
         st.tuples(st.just("end"), st.sampled_from("abcdef"), st.just(0)),
         st.tuples(st.just("forget"), st.sampled_from("abcdef"), st.just(0)),
-        st.tuples(st.just("turn"), st.just(""), st.integers(1, 3)),
+        st.tuples(st.just("leave"), st.just(""), st.integers(0, 3)),
+        _ADD,
+        _TURN,
     ),
     max_size=30,
 )
 
 
-@given(WORKER_STEPS, st.integers(1, 3))
-def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], workers: int) -> None:
+@given(WORKER_STEPS, st.integers(1, 4), st.booleans())
+@example([("add", "a", 2), ("add", "b", 2), ("turn", "", 2)], 2, False)
+@example([("add", "a", 2), ("add", "b", 4), ("turn", "", 2), ("turn", "", 2)], 2, False)
+@example([("add", "a", 4), ("add", "b", 2), ("turn", "", 2)], 2, False)
+@example([("add", "a", 0), ("add", "a", 0), ("add", "b", 0), ("end", "a", 0)], 1, False)
+@example(
+    [("turn", "", 2), ("add", "a", 3), ("turn", "", 1), ("add", "b", 1), ("leave", "", 0), ("turn", "", 2)], 2, True
+)
+@settings(max_examples=400)
+def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], workers: int, are_shared: bool) -> None:
     async def work(queue: WorkQueue[str], running: dict[str, asyncio.Event]) -> None:
         while True:
             key = await queue.take()
             running[key] = asyncio.Event()
-            await running[key].wait()
-            del running[key]
-            queue.done(key)
+            try:
+                await running[key].wait()
+            finally:
+                del running[key]
+                queue.done(key)
 
     async def check() -> None:
         clock, running = HandClock(), dict[str, asyncio.Event]()
         with clock.driving():
-            queue: WorkQueue[str] = WorkQueue(clock)
+            # Of the owners of keys, one has three and the others one each.
+            places = workers if are_shared else None
+            queue: WorkQueue[str] = WorkQueue(clock, lambda key: max(key, "d"), places)
             tasks = [asyncio.create_task(work(queue, running)) for _ in range(workers)]
             for step, key, number in steps:
                 match step:
@@ -531,6 +561,9 @@ def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], w
                         queue.forget(key)
                     case "turn":
                         clock.turn(number)
+                    case "leave" if sum(not (each.done() or each.cancelling()) for each in tasks) > 1:
+                        # Whatever it does at that moment; nobody comes instead, and the others go on.
+                        tasks[number % workers].cancel()
                 # Not after every step: a worker may be woken more than once before it looks.
                 if number != 1:
                     await settle(15)
@@ -541,6 +574,146 @@ def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], w
             await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(check())
+
+
+class Agenda:
+    """Work that is due at its times; counts how often somebody looks for some."""
+
+    def __init__(self, clock: HandClock, *delays: float) -> None:
+        self._clock = clock
+        self.due = sorted(clock.monotonic() + each for each in delays)
+        self.begun: list[tuple[float, float]] = []
+        self.looks = 0
+
+    def look(self, now: float) -> tuple[float | None, float | None]:
+        """Take what is due."""
+        self.looks += 1
+        found = self.due.pop(0) if self.due and self.due[0] <= now else None
+        return found, min(self.due, default=None)
+
+    async def work(self, waiter: Waiter) -> None:
+        """Do each piece of work in no time, and come back."""
+        while True:
+            due = await waiter.take(self.look)
+            self.begun.append((due, self._clock.monotonic()))
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 8))
+@settings(max_examples=50)
+def test_each_piece_of_work_begins_on_time_and_wakes_one_worker(delays: list[int], workers: int) -> None:
+    async def check() -> None:
+        clock = HandClock()
+        with clock.driving():
+            agenda, waiter = Agenda(clock, *delays), Waiter(clock)
+            tasks = [asyncio.create_task(agenda.work(waiter)) for _ in range(workers)]
+            await settle()
+            assert agenda.looks == workers
+            for _ in range(max(delays)):
+                clock.turn(1)
+                await settle()
+            assert len(agenda.begun) == len(delays)
+            assert all(due == at for due, at in agenda.begun)
+            # One look finds it, and one comes when it is done.
+            assert agenda.looks <= workers + 2 * len(delays)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(check())
+
+
+async def test_time_is_minded_while_the_worker_that_it_has_woken_works(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    first, second = await taking(queue), await taking(queue)
+    queue.add("a", delay=1)
+    queue.add("b", delay=2)
+
+    clock.turn(1)
+    await settle()
+    assert (first.done(), second.done()) == (True, False)
+    clock.turn(1)
+    await settle()
+
+    assert (first.result(), second.result()) == ("a", "b")
+
+
+async def test_time_is_minded_after_the_last_worker_that_was_told_of_it_has_gone(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    queue.add("a", delay=5)
+    first, second = await taking(queue), await taking(queue)
+
+    first.cancel()
+    await settle()
+    clock.turn(5)
+    await settle()
+
+    assert second.result() == "a"
+
+
+async def test_all_who_are_woken_by_as_many_keys_find_one_each_and_wake_nobody_else() -> None:
+    clock = HandClock()
+    waiter, agenda = Waiter(clock), Agenda(clock)
+    tasks = [asyncio.create_task(waiter.take(agenda.look)) for _ in range(10)]
+    await settle()
+    agenda.looks = 0
+
+    for _ in range(3):
+        agenda.due.append(clock.monotonic())
+        waiter.expect(clock.monotonic(), clock.monotonic())
+    await settle()
+
+    assert (agenda.looks, sum(task.done() for task in tasks)) == (3, 3)
+    waiter.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_worker_that_comes_back_from_its_run_wakes_nobody_for_the_one_key_that_it_finds() -> None:
+    clock = HandClock()
+    waiter, agenda = Waiter(clock), Agenda(clock)
+    others = [asyncio.create_task(waiter.take(agenda.look)) for _ in range(3)]
+    await settle()
+    agenda.due.append(clock.monotonic())
+    agenda.looks = 0
+
+    waiter.freed()
+    assert await waiter.take(agenda.look) == clock.monotonic()
+    await settle()
+
+    assert agenda.looks == 1
+    waiter.close()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def test_one_of_those_who_wait_looks_if_nobody_comes_back_from_a_run() -> None:
+    clock = HandClock()
+    waiter, agenda = Waiter(clock), Agenda(clock)
+    others = [asyncio.create_task(waiter.take(agenda.look)) for _ in range(3)]
+    await settle()
+    agenda.due.append(clock.monotonic())
+    agenda.looks = 0
+
+    waiter.freed()
+    await settle()
+
+    assert (agenda.looks, agenda.due) == (1, [])
+    waiter.close()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def test_a_timer_of_a_machine_that_was_suspended_does_not_hold_up_what_comes_later(clock: HandClock) -> None:
+    boot, stood = HandClock(), 3600.0
+    queue: WorkQueue[str] = WorkQueue(boot)
+    task = await taking(queue)
+    queue.add("before", delay=60)
+    # The loop's clock stands still meanwhile.
+    boot.turn(stood)
+
+    queue.add("after", delay=5)
+    for each in (boot, clock):
+        each.turn(5)
+    await settle()
+
+    assert task.result() == "before"
 
 
 async def test_a_worker_that_finds_work_at_once_does_not_wait() -> None:
@@ -578,6 +751,25 @@ def begun(found: Schedule[str]) -> list[str]:
     while (key := found.take(0)) is not None:
         keys.append(key)
     return keys
+
+
+def test_a_look_tells_of_more_that_may_begin_and_not_of_what_waits_for_a_place() -> None:
+    found = shared(4, "m0", "m1", "m2")
+
+    assert [found.look(0) for _ in range(3)] == [("m0", 0), ("m1", None), (None, None)]
+    assert found.add("a0", 0, CHANGED)
+    found.add("a1", 7, CHANGED)
+    assert found.look(0) == ("a0", 7)
+
+
+def test_the_end_of_a_run_tells_whether_another_may_begin() -> None:
+    found = shared(4, "m0", "m1", "m2", "a0")
+    assert sorted(begun(found)) == ["a0", "m0", "m1"]
+
+    assert not found.done("a0")
+    assert found.done("m0")
+    assert begun(found) == ["m2"]
+    assert not found.done("m1")
 
 
 def test_an_owner_whose_runs_take_long_leaves_places_to_others() -> None:

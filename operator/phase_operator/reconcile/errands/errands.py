@@ -119,7 +119,11 @@ class Errands:
     def _look(self, now: float) -> tuple[Errand | None, float | None]:
         """Look as the queue does, and soon again while anything waits: not all that lets it begin is told here."""
         found, due = self._queue.look(now)
-        return found, min(due if due is not None else inf, now + _LOOK_AGAIN) if len(self._queue) else due
+        if not len(self._queue):
+            return found, due
+        # After one that begins, the next may begin at once.
+        soon = now if found is not None else now + _LOOK_AGAIN
+        return found, min(due if due is not None else inf, soon)
 
     async def make(self, errand: Errand) -> None:
         """Make an errand that was taken. An exception is a bug of ours, and counts as a failure that passes."""

@@ -6,7 +6,7 @@ looked at each time, so such owners have to be few.
 """
 
 import heapq
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -50,6 +50,10 @@ class KeysByTurn(Generic[Key]):
 
     def __bool__(self) -> bool:
         return bool(self._owners)
+
+    def owners(self) -> Iterator[str]:
+        """Return the owners that may have keys: what is no longer planned is only noticed when it comes first."""
+        return iter(self._owners)
 
     def add(self, name: str, due: DueKey[Key]) -> None:
         """Add a key that is due, of the owner with this name."""

@@ -13,6 +13,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Hashable
 from enum import IntEnum
+from itertools import chain
 from typing import Generic, TypeVar
 
 from phase_operator.reconcile.queue.due_keys import DueKey, KeysByAge, KeysByTurn
@@ -59,22 +60,29 @@ class Schedule(Generic[Key]):
     def __len__(self) -> int:
         return len(self._due)
 
-    def add(self, key: Key, due: float, priority: Priority) -> None:
-        """Plan a run at `due`, or sooner if one is planned already; the more urgent priority stays."""
+    def add(self, key: Key, due: float, priority: Priority) -> bool:
+        """Plan a run at `due`, or sooner if one is planned already; the more urgent priority stays.
+
+        Return whether the key may be taken sooner than before. One that runs is planned when its run has ended.
+        """
         if key in self._running:
             self._running[key] = _sooner(self._running[key], (due, priority))
-            return
-        planned = _sooner(self._due.get(key), (due, priority))
-        if planned != self._due.get(key):
+            return False
+        before = self._due.get(key)
+        planned = _sooner(before, (due, priority))
+        if planned != before:
             self._plan(key, planned)
+        return before is None or due < before[0]
 
     def look(self, now: float) -> tuple[Key | None, float | None]:
-        """Start the most urgent key that is due; if none is, return when the next will be, or None if none is planned.
+        """Start the most urgent key that is due, if any; return when to look for the next, None if none is planned.
 
-        The second value is for nothing found alone.
+        A key that waits for a place is looked for when a run has ended.
         """
         found = self.take(now)
-        return found, self.next_due() if found is None else None
+        if found is not None and self._may_begin:
+            return found, now
+        return found, self.next_due()
 
     def take(self, now: float) -> Key | None:
         """Start the most urgent key that is due and whose owner has a place, or return None."""
@@ -117,6 +125,11 @@ class Schedule(Generic[Key]):
         """Whether keys that are due wait for a place, as far as is known."""
         return bool(self._urgent or self._periodic)
 
+    @property
+    def _may_begin(self) -> bool:
+        """Whether one more of the keys that are due may be taken; no more owners are asked than runs are under way."""
+        return any(map(self._has_place, chain(self._urgent.owners(), self._periodic.owners())))
+
     def done(self, key: Key) -> bool:
         """End a run; return True if there may be keys to take: this one, if it was added meanwhile, or others."""
         again = self._running.pop(key)
@@ -126,7 +139,7 @@ class Schedule(Generic[Key]):
             del self._active[owner]
         if again is not None:
             self._plan(key, again)
-        return again is not None or self._is_waiting
+        return again is not None or self._may_begin
 
     def forget(self, key: Key) -> None:
         """Drop a planned run; a run in progress continues and is not repeated."""

@@ -29,32 +29,59 @@ class QueueClosedError(Exception):
 
 
 class Waiter:
-    """Lets workers wait for work.
+    """Lets workers wait for work: each piece of work wakes one of them.
 
-    A change wakes one worker, since most changes bring work for one. A worker that leaves with work wakes the next, who
-    looks for more, or waits until the next work is due. So while any worker waits, one of them has looked since the
-    last change, and no work is overlooked.
+    Rule: while any worker waits, one was woken and has not looked yet; or the last look was told when the next is due,
+    and the timer comes then at the latest; or there is nothing to wait for. No worker minds the time itself: it would
+    take its timer along when it leaves with work, and if all of them did, each would wake for the same moment.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         # The workers that wait and were not woken, the first to be woken at the beginning.
         self._waiting: dict[asyncio.Event, None] = {}
-        # How many wait, woken or not; and whether any has ever come for work.
+        # How many were woken and have not looked yet; how many wait, woken or not; and whether any has ever come.
+        self._woken = 0
         self._idle = 0
         self._has_begun = False
         self._closed = False
+        # Whether a worker is to look, and none has since that was said.
+        self._is_look_owed = False
+        # What wakes a worker when time has come.
+        self._timer: asyncio.TimerHandle | None = None
 
     def changed(self) -> None:
-        """Have a worker look again: there may be work now, or work may be due sooner."""
+        """Have a worker look now: there may be work."""
         worker = next(iter(self._waiting), None)
         if worker is not None:
             del self._waiting[worker]
+            self._woken += 1
             worker.set()
+
+    def freed(self) -> None:
+        """Have a worker look in the next round of the loop, unless one looks before: who ends a run mostly does."""
+        if self._waiting and not self._is_look_owed:
+            self._is_look_owed = True
+            asyncio.get_running_loop().call_soon(self._give_owed_look)
+
+    def expect(self, due: float, now: float) -> None:
+        """Have a worker look when `due` comes, or now if it has come: there may be work then."""
+        if not self._waiting:
+            # Whoever comes next looks by himself.
+            return
+        if due <= now:
+            self.changed()
+            return
+        # Compared by the loop's clock: it may stand still where ours goes on, while the machine is suspended.
+        loop = asyncio.get_running_loop()
+        at = loop.time() + due - now
+        if self._timer is None or at < self._timer.when():
+            self._set_timer(loop.call_at(at, self._time_has_come))
 
     def close(self) -> None:
         """Give out no more work."""
         self._closed = True
+        self._set_timer(None)
         for worker in self._waiting:
             worker.set()
 
@@ -68,31 +95,58 @@ class Waiter:
     async def take(self, look: Callable[[float], tuple[Work | None, float | None]]) -> Work:
         """Wait until `look` finds work and return it; raise QueueClosedError after `close`.
 
-        `look` gets the time. It returns the work that is due; or, if there is none, when to look again at the latest,
-        with None for "only after a change".
+        `look` gets the time. It returns the work that is due, or None; and when to look again at the latest, for what
+        else there is, with None for "only after a change".
         """
         self._has_begun = True
         try:
             while not self._closed:
                 now = self._clock.monotonic()
                 found, due = look(now)
+                self._is_look_owed = False
                 if found is not None:
+                    self._leave_rest(due, now)
                     return found
-                await self._wait(None if due is None else due - now)
-        finally:
-            # However it ends: this worker may be the only one that has looked since the last change.
+                await self._wait(due, now)
+        except BaseException:
+            # This worker may be the only one that has looked, or was to look, since the last change.
             self.changed()
+            raise
         raise QueueClosedError
 
-    async def _wait(self, seconds: float | None) -> None:
+    def _leave_rest(self, due: float | None, now: float) -> None:
+        """Leave what else there is to the others; who was woken and has not looked yet will do the same."""
+        if due is not None and (due > now or not self._woken):
+            self.expect(due, now)
+
+    async def _wait(self, due: float | None, now: float) -> None:
         woken = asyncio.Event()
         self._waiting[woken] = None
         self._idle += 1
         try:
-            await wait_for(woken, seconds)
+            if due is not None:
+                self.expect(due, now)
+            await woken.wait()
         finally:
             self._idle -= 1
-            self._waiting.pop(woken, None)
+            if woken in self._waiting:
+                del self._waiting[woken]
+            else:
+                self._woken -= 1
+
+    def _give_owed_look(self) -> None:
+        if self._is_look_owed:
+            self._is_look_owed = False
+            self.changed()
+
+    def _time_has_come(self) -> None:
+        self._timer = None
+        self.changed()
+
+    def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
 
 
 class WorkQueue(Generic[Key]):
@@ -113,8 +167,9 @@ class WorkQueue(Generic[Key]):
 
     def add(self, key: Key, *, delay: float = 0.0, priority: Priority = Priority.CHANGED) -> None:
         """Plan a run of the key in `delay` seconds, or sooner if one is planned already."""
-        self._schedule.add(key, self._clock.monotonic() + delay, priority)
-        self._waiter.changed()
+        now = self._clock.monotonic()
+        if self._schedule.add(key, now + delay, priority):
+            self._waiter.expect(now + delay, now)
 
     def forget(self, key: Key) -> None:
         """Drop what is planned for the key."""
@@ -129,7 +184,7 @@ class WorkQueue(Generic[Key]):
         else:
             self._owed.discard(key)
         if is_planned:
-            self._waiter.changed()
+            self._waiter.freed()
 
     async def take(self) -> Key:
         """Wait for the next key that is due and start its run; raise QueueClosedError after `close`."""

@@ -29,10 +29,11 @@ class Debounce(Generic[Key]):
     def __len__(self) -> int:
         return len(self._pending)
 
-    def touch(self, key: Key, now: float) -> None:
-        """Record a change of the key."""
+    def touch(self, key: Key, now: float) -> float:
+        """Record a change of the key, and return when the key settles if it does not change again."""
         pending = self._pending.setdefault(key, _Pending(now, now))
         pending.due = min(now + self._window, pending.first + _MOST * self._window)
+        return pending.due
 
     def take(self, now: float) -> list[Key]:
         """Return and forget the keys that have settled, the longest settled first."""

@@ -30,8 +30,8 @@ class LookSchedule:
 
     def touch(self, namespace: str) -> None:
         """Record that something in a namespace changed that workloads may read."""
-        self._settling.touch(namespace, self._clock.monotonic())
-        self._waiter.changed()
+        now = self._clock.monotonic()
+        self._waiter.expect(self._settling.touch(namespace, now), now)
 
     async def take(self, all_known: Callable[[], bool]) -> str:
         """Wait for the next namespace; raise QueueClosedError after `close`."""
@@ -41,7 +41,8 @@ class LookSchedule:
             if due is None or due > now:
                 return None, due
             # A target whose PhaseSecret has not run yet would look like one without a PhaseSecret.
-            return self._due(now) if all_known() else None, now + _NOT_YET
+            found = self._due(now) if all_known() else None
+            return found, now + _NOT_YET if found is None else self._next_due()
 
         return await self._waiter.take(look)
 
