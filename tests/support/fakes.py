@@ -812,7 +812,9 @@ class Loop:
         self.faulty: list[str] = []
         self.internal_errors = InternalErrors(self.faulty.append)
         self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
-        self.resources = PhaseSecretStore()
+        # Whether what is shown was there before the process began.
+        self.is_starting = False
+        self.resources = PhaseSecretStore(is_starting=lambda: self.is_starting)
         self.dynamic = PhaseSecretStore(names.KIND_PHASE_DYNAMIC_SECRET)
         self.stores = Stores(self.resources, self.dynamic)
         self.retries = Retries(self.queue, self.clock)

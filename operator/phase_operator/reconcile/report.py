@@ -18,7 +18,7 @@ from phase_operator.core.outcome import (
     Synced,
     verdict,
 )
-from phase_operator.core.status.document import change_events, status_document
+from phase_operator.core.status.document import change_events, change_warnings, status_document
 from phase_operator.core.status.restarts import with_restarts
 from phase_operator.core.values import ObjectKey, has_ledger
 from phase_operator.reconcile.internal_errors import InternalErrors
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
 # The most targets that a log line names: a PhaseSecret may have hundreds.
 _LOGGED = 20
+# The most resources whose first sync has Normal Events. Each has two or more, and fifty are posted at once.
+_FEW = 20
 
 
 class Events:
@@ -48,6 +50,29 @@ class Events:
     def not_understood(self, key: ObjectKey, uid: str) -> None:
         """Post an Event on a PhaseSecret that a bug keeps out of the store; an earlier state in the store stays."""
         self._cluster.record_event(key, uid, [Event("Warning", str(INTERNAL.reason), INTERNAL.message)])
+
+
+class FirstSync:
+    """Whether a start brings more resources in step for the first time than their Normal Events could tell.
+
+    Of thousands, a few hundred would be posted, whichever are the newest, and the API server pays for each. So none is
+    posted until all of them have a verdict; their statuses and the log say the same.
+    """
+
+    def __init__(self) -> None:
+        self.goes_on = False
+        # How many resources had no Normal Events.
+        self.untold = 0
+
+    def is_of_many(self, left: int) -> bool:
+        """Return whether a resource of the start is one of many; so many of them are left, with this one."""
+        self.goes_on |= left > _FEW
+        return self.goes_on
+
+    def end(self) -> int:
+        """End it; return of how many resources no Normal Events were posted."""
+        untold, self.goes_on, self.untold = self.untold, False, 0
+        return untold
 
 
 class Report:
@@ -71,6 +96,7 @@ class Report:
         self._clock = clock
         self._observer = observer
         self._internal_errors = internal_errors
+        self._first_sync = FirstSync()
 
     async def run_ended(self, resource: Resource | None, outcome: Outcome, forced: str | None) -> Outcome:
         """Write what a run's outcome changes; return the outcome, or why its status could not be written.
@@ -106,13 +132,20 @@ class Report:
         document = status_document(
             outcome, resource.status, generation=resource.generation, forced=forced, now=self._clock.now()
         )
-        events = change_events(outcome, resource.status)
+        is_of_many = resource.is_of_start and self._first_sync.is_of_many(self._resources.unjudged_since_start())
+        events = (change_warnings if is_of_many else change_events)(outcome, resource.status)
         problem = await self._write(resource, document)
         if problem is not None:
             return Failed(problem.reason, problem.message, transient=True, targets=outcome.targets)
-        if events:
+        if events or is_of_many:
             self._log(resource, outcome)
+        if events:
             self._cluster.record_event(resource.key, resource.uid, events)
+        self._first_sync.untold += is_of_many
+        if self._first_sync.goes_on and not self._resources.unjudged_since_start():
+            ready, not_ready, _ = self._resources.ready_counts()
+            facts = {"resources": self._first_sync.end(), "ready": ready, "not_ready": not_ready}
+            log.info("first sync ended", extra=facts)
         return outcome
 
     async def _restart_report(self, resource: Resource, outcome: Confirmed) -> Outcome:

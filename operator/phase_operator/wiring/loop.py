@@ -54,6 +54,10 @@ class Startup:
         # Whether all resources of the kinds that are served were seen; the watches say so.
         self.all_seen: Callable[[], bool] = self.listed.is_set
 
+    def goes_on(self) -> bool:
+        """Return whether all that the watch has shown so far was there when it began, as far as is known."""
+        return not self.listed.is_set()
+
     def digest_key(self) -> bytes:
         """Return the key; raise RuntimeError before it was read, which is before any run."""
         if self.key is None:
@@ -69,7 +73,7 @@ class Loop:
         settings, client, metrics, clock = edges.settings, edges.client, edges.metrics, edges.clock
 
         self.queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace, settings.workers)
-        self.resources = Stores(*(PhaseSecretStore(kind_in_keys(each)) for each in DEFINITIONS))
+        self.resources = Stores(*(PhaseSecretStore(kind_in_keys(each), startup.goes_on) for each in DEFINITIONS))
         self._admissions, self.records = Admissions(), RecordCache()
         self.known = TargetCache(self._admissions.targets.kept)
         self._retries = Retries(self.queue, clock)

@@ -224,6 +224,33 @@ def test_each_resource_counts_as_the_status_last_written_says() -> None:
     assert dict(found.ready_summaries()) == {KEY: ReadySummary(True, None, True), OTHER: ReadySummary(None)}
 
 
+def test_a_resource_that_a_start_shows_without_a_verdict_counts_until_it_has_one() -> None:
+    is_starting = True
+    found = PhaseSecretStore(is_starting=lambda: is_starting)
+    judged, edited = ObjectKey("team", "judged"), ObjectKey("team", "edited")
+    for body in (phase_secret(), phase_secret(OTHER), phase_secret(edited), phase_secret(judged, status=READY)):
+        found.upsert(body)
+    assert found.unjudged_since_start() == 3
+    marked = {key for key, standing in found.ready_summaries() if standing.is_of_start}
+    assert marked == {KEY, OTHER, edited}
+
+    found.upsert(phase_secret(edited, generation=2))
+    assert found.unjudged_since_start() == 3
+    is_starting = False
+    found.upsert(phase_secret(edited, generation=3))
+    found.upsert(phase_secret(ObjectKey("team", "later")))
+    assert found.unjudged_since_start() == 2
+
+    found.set_status(KEY, UID, READY)
+    assert found.unjudged_since_start() == 1
+    found.set_finalizer_kept(OTHER, UID, guarded=True)
+    found.set_status(OTHER, "another uid", READY)
+    assert found.unjudged_since_start() == 1
+    found.remove(OTHER)
+    found.remove(OTHER)
+    assert found.unjudged_since_start() == 0
+
+
 def large(number: int, namespace: str = "mallory") -> dict[str, Any]:
     """Return a PhaseSecret of more than a megabyte that does not become smaller when it is packed."""
     texts = {f"t{each}": Random(f"{number} {each}").randbytes(30_000).hex() for each in range(20)}

@@ -207,14 +207,23 @@ def _hints(target: Mapping[str, Any]) -> frozenset[str]:
     return _NEWS.union(_MADE_OF, {"message"} if target.get("ready") is True else ())
 
 
+def change_warnings(outcome: Reported, previous: Mapping[str, Any]) -> tuple[Event, ...]:
+    """Return those Events of a change that are Warnings."""
+    return tuple(event for event in _changed_verdict(outcome, previous) if event.type == "Warning")
+
+
 def change_events(outcome: Reported, previous: Mapping[str, Any]) -> tuple[Event, ...]:
     """Return the Events of a change: a target was written, or the verdict changed. Without a change, none."""
     found = [_written_event(target) for target in outcome.targets if target.written]
+    return (*found, *_changed_verdict(outcome, previous))
+
+
+def _changed_verdict(outcome: Reported, previous: Mapping[str, Any]) -> list[Event]:
     now = verdict(outcome)
     before = _ready(previous)
-    if before != (now.ready, str(now.reason), now.message):
-        found += _verdict_events(outcome, now, was_ready=before is not None and before[0])
-    return tuple(found)
+    if before == (now.ready, str(now.reason), now.message):
+        return []
+    return _verdict_events(outcome, now, was_ready=before is not None and before[0])
 
 
 def _written_event(target: TargetResult) -> Event:

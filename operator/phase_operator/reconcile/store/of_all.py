@@ -33,6 +33,9 @@ class Resources(Protocol):
     def ready_counts(self) -> tuple[int, int, int]:
         """Return how many objects are ready, not ready and without a verdict, by their last status."""
 
+    def unjudged_since_start(self) -> int:
+        """Return how many objects the start has shown without a verdict, and have none yet."""
+
     def not_ready_for(self, now: str) -> float:
         """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""
 
@@ -77,6 +80,10 @@ class Stores:
         """Return how many objects are ready, not ready and without a verdict, by their last status."""
         ready, not_ready, unjudged = zip(*(each.ready_counts() for each in self._stores.values()), strict=True)
         return sum(ready), sum(not_ready), sum(unjudged)
+
+    def unjudged_since_start(self) -> int:
+        """Return how many objects the start has shown without a verdict, and have none yet."""
+        return sum(each.unjudged_since_start() for each in self._stores.values())
 
     def not_ready_for(self, now: str) -> float:
         """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""

@@ -9,7 +9,7 @@ import json
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -96,6 +96,8 @@ class Resource:
     is_outside: bool = False
     # Its spec is not kept, since the PhaseSecrets of its namespace are too large together; `spec` is empty.
     is_left_out: bool = False
+    # The start has shown it without a verdict, and none has been written since.
+    is_of_start: bool = False
 
     @property
     def source(self) -> str:
@@ -112,10 +114,13 @@ class ReadySummary:
     # Since when it has not been ready, in seconds since 1970; and whether it was ever ready.
     since: float | None = None
     was_ready: bool = False
+    # There was no condition at the start, when everything was listed, and there is none now.
+    is_of_start: bool = False
 
 
 # Most are ready: one instance for all of them.
 _UNJUDGED, _READY = ReadySummary(None), ReadySummary(True, was_ready=True)
+_UNJUDGED_AT_START = ReadySummary(None, is_of_start=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +144,15 @@ class _Kept:
 
 
 class PhaseSecretStore:
-    """The objects of one kind: watch events write them, runs read them; for `kind` see ObjectKey."""
+    """The objects of one kind: watch events write them, runs read them; for `kind` see ObjectKey.
 
-    def __init__(self, kind: str = "") -> None:
+    `is_starting` says whether what is shown was there before the process began.
+    """
+
+    def __init__(self, kind: str = "", is_starting: Callable[[], bool] = lambda: False) -> None:
         self.kind = kind
+        self._is_starting = is_starting
+        self._unjudged_since_start = 0
         self._kept: dict[ObjectKey, _Kept] = {}
         # Of specs and statuses.
         self._bytes = NamespaceBytes(_MOST)
@@ -184,6 +194,8 @@ class PhaseSecretStore:
             status, standing = before.status, before.standing
         else:
             status, standing = _pack(shown), _standing(shown)
+            if standing is _UNJUDGED and self._is_starting():
+                standing = _UNJUDGED_AT_START
         spec, room = _pack(mapping(body.get("spec"))), self._room(key)
         is_left_out = len(spec) + len(status) > room
         if is_left_out:
@@ -198,7 +210,12 @@ class PhaseSecretStore:
 
     def _keep(self, kept: _Kept) -> None:
         self._bytes.change(kept.key.namespace, self._size(kept.key), kept.size)
+        self._unjudged_since_start += kept.standing.is_of_start - self._is_of_start(kept.key)
         self._kept[kept.key] = kept
+
+    def _is_of_start(self, key: ObjectKey) -> bool:
+        before = self._kept.get(key)
+        return before is not None and before.standing.is_of_start
 
     def _size(self, key: ObjectKey) -> int:
         before = self._kept.get(key)
@@ -223,6 +240,7 @@ class PhaseSecretStore:
     def remove(self, key: ObjectKey) -> bool:
         """Forget an object; return True if it was there."""
         self._bytes.change(key.namespace, self._size(key), 0)
+        self._unjudged_since_start -= self._is_of_start(key)
         return self._kept.pop(key, None) is not None
 
     def get(self, key: ObjectKey) -> Resource | None:
@@ -233,7 +251,8 @@ class PhaseSecretStore:
         if self._parsed is None or self._parsed[0] is not kept:
             spec, status = _unpack(kept.spec), _unpack(kept.status)
             version = (kept.key, kept.uid, kept.generation, kept.sync)
-            self._parsed = kept, Resource(*version, spec, status, kept.life, kept.is_outside, kept.is_left_out)
+            facts = (kept.life, kept.is_outside, kept.is_left_out, kept.standing.is_of_start)
+            self._parsed = kept, Resource(*version, spec, status, *facts)
         return self._parsed[1]
 
     def is_new(self, key: ObjectKey) -> bool:
@@ -249,6 +268,10 @@ class PhaseSecretStore:
         """Return how many objects are ready, not ready and without a verdict, by their last status."""
         judged = Counter(kept.standing.ready for kept in self._kept.values())
         return judged[True], judged[False], judged[None]
+
+    def unjudged_since_start(self) -> int:
+        """Return how many objects the start has shown without a verdict, and have none yet."""
+        return self._unjudged_since_start
 
     def not_ready_for(self, now: str) -> float:
         """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""

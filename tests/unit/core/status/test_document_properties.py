@@ -11,7 +11,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
 from phase_operator.core.outcome import Failed, LeftOut, SourceFacts, Suspended, Synced, TargetResult, Warned
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.status.document import change_events, status_document
+from phase_operator.core.status.document import change_events, change_warnings, status_document
 from phase_operator.core.status.recorded import newest_versions, recorded_refs, removed_targets, written_before
 from phase_operator.core.status.restarts import RestartReport, listed, recorded_restarts, with_restarts
 from phase_operator.core.values import ObjectKey
@@ -91,6 +91,16 @@ def test_no_old_status_keeps_a_new_one_from_being_made(found: Any, outcome: Any)
     for ref in refs:
         written_before(previous, ref)
     newest_versions(previous)
+
+
+@given(st.lists(_outcomes, min_size=1, max_size=3))
+def test_the_warnings_of_a_change_are_those_among_its_events(outcomes: list[Any]) -> None:
+    status: dict[str, Any] = {}
+    for outcome in outcomes:
+        events = change_events(outcome, status)
+
+        assert change_warnings(outcome, status) == tuple(each for each in events if each.type == "Warning")
+        status = status_document(outcome, status, generation=1, forced=None, now=NOW)
 
 
 def test_a_target_that_a_later_version_told_of_is_kept_as_it_is() -> None:
