@@ -104,6 +104,26 @@ def test_a_text_is_masked_as_if_every_mask_had_been_tried(text: str) -> None:
     assert logs.mask(text) == masked
 
 
+@given(TEXTS, TEXTS)
+@example("x", HEX)
+@example("x", f'"{HEX}')
+@example("bearer", "\u0130 Bearer c")
+def test_a_line_is_masked_as_if_each_of_its_texts_had_been(message: str, field: str) -> None:
+    log, extra = logging.getLogger("x"), {"field": field, "inner": {"key": [field]}, "last": field}
+    told, masked = logs.mask(message), logs.mask(field)
+
+    stream = written("json")
+    log.info("%s", message, extra=extra)
+    line = json.loads(stream.getvalue())
+    assert (line["message"], line["field"], line["inner"], line["last"]) == (told, masked, {"key": [masked]}, masked)
+
+    stream = written("text")
+    log.info("%s", message, extra=extra)
+    inner = logs._quoted({"key": [masked]})
+    fields = f"field={logs._quoted(masked)} inner={inner} last={logs._quoted(masked)}"
+    assert stream.getvalue().endswith(f"INFO    x: {told} {fields}\n")
+
+
 def test_the_record_stays_as_it_is_for_other_handlers() -> None:
     written("text")
     seen: list[logging.LogRecord] = []
