@@ -61,6 +61,9 @@ _TLS_RECORD = 16 * 1024
 _LISTS = 4
 # The longest line of a watch that is read. It holds the metadata of one object, and etcd stores no object this large.
 _LONGEST_LINE = 4 * 1024 * 1024
+# Made once: `json.dumps` makes an encoder for each call that has options. A faster one, pydantic_core's, would take
+# bytes, sets and dataclasses for text and objects; what is no JSON must not become a part of a Secret.
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 # An escaped backslash, matched first so that it is never read as the start of a pair; or a surrogate pair.
 _PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
@@ -402,7 +405,7 @@ def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
     YAML folds lines at U+2028 and similar characters, so they are escaped. It does not know surrogate pairs of escapes,
     so characters that need two escapes (emoji) are written as they are.
     """
-    return _PAIR.sub(_as_it_is, json.dumps(body, separators=(",", ":"))).encode()
+    return _PAIR.sub(_as_it_is, _ENCODE(body)).encode()
 
 
 def _as_it_is(found: re.Match[str]) -> str:

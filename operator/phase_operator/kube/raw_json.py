@@ -11,6 +11,8 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
+from phase_operator.core.json_access import loaded
+
 NO_JSON = "an answer that is no JSON"
 # Objects of Kubernetes are nested a few dozen deep. Python's parser ends at about a thousand.
 _DEEPEST = 200
@@ -57,7 +59,7 @@ class JsonReader:
             return await self._searched(raw, _MANAGED_FIELDS)
         with suppress(ValueError):
             try:
-                json.loads(raw)
+                loaded(raw)
             except RecursionError:
                 return shallow(raw)
         return raw
@@ -98,9 +100,9 @@ def json_object(raw: bytes) -> dict[str, Any] | None:
     """Return a JSON object, or None if `raw` is no JSON or no object; what is nested very deeply is left out of it."""
     try:
         try:
-            return _if_object(json.loads(raw))
+            return _if_object(loaded(raw))
         except RecursionError:
-            return _if_object(json.loads(shallow(raw)))
+            return _if_object(loaded(shallow(raw)))
     except (ValueError, RecursionError):
         return None
 

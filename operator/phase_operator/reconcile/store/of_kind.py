@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from phase_operator.api import names
 from phase_operator.core.flow.namespace_bytes import NamespaceBytes
-from phase_operator.core.json_access import bounded, mapping, mappings, number, text, texts
+from phase_operator.core.json_access import bounded, loaded, mapping, mappings, number, text, texts
 from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.source.query import source_name
 from phase_operator.core.status.document import LONGEST_SYNC
@@ -345,4 +345,4 @@ def _json(value: Mapping[str, Any]) -> bytes:
 
 
 def _unpack(kept: bytes) -> dict[str, Any]:
-    return dict(json.loads(zlib.decompressobj(_WINDOW, zdict=_USUAL).decompress(kept))) if kept else {}
+    return dict(loaded(zlib.decompressobj(_WINDOW, zdict=_USUAL).decompress(kept))) if kept else {}
