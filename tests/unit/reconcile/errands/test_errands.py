@@ -300,6 +300,26 @@ async def test_an_errand_begins_though_nobody_tells_that_its_account_may_call_ag
     assert began == [KEY]
 
 
+async def test_errands_that_may_begin_at_one_moment_begin_at_it_for_all_who_wait() -> None:
+    clock, places = HandClock(), Places()
+    places.opens = clock.monotonic() + 3.0
+    errands = Errands(places, clock, lambda _: None, lambda *_: None, quick=16)
+
+    async def work(_: Callable[[], None]) -> ExpectedError | None:
+        return None
+
+    with clock.driving():
+        for name in ("one", "two"):
+            errands.plan(Errand(ObjectKey(name, "uploads"), ACCOUNT, "look", work))
+        takers = [asyncio.create_task(errands.take()) for _ in range(2)]
+        await settle()
+        assert not any(each.done() for each in takers)
+        clock.turn(3.0)
+        await settle()
+
+        assert all(each.done() for each in takers)
+
+
 async def test_the_place_is_given_back_also_if_the_gate_has_a_bug() -> None:
     bench = Bench()
     bench.places.has_bug = True
