@@ -83,7 +83,8 @@ async def test_an_entry_takes_no_more_memory_than_is_counted(fields: dict[str, A
     makers = [PushedEntries("phase.example") for _ in range(3)]
     fresh = iter(makers)
 
-    found = taken(lambda: next(fresh).made(json.loads(body)), tries=len(makers))
+    # The entry alone: whether the list that it comes in is counted depends on what Python has in stock.
+    found = taken(lambda: next(fresh).made(json.loads(body))[0], tries=len(makers))
 
     assert found <= makers[0].weight
 

@@ -99,6 +99,7 @@ class Waiter:
         else there is, with None for "only after a change".
         """
         self._has_begun = True
+        is_done = False
         try:
             while not self._closed:
                 now = self._clock.monotonic()
@@ -106,12 +107,13 @@ class Waiter:
                 self._is_look_owed = False
                 if found is not None:
                     self._leave_rest(due, now)
+                    is_done = True
                     return found
                 await self._wait(due, now)
-        except BaseException:
-            # This worker may be the only one that has looked, or was to look, since the last change.
-            self.changed()
-            raise
+        finally:
+            if not is_done:
+                # This worker may be the only one that has looked, or was to look, since the last change.
+                self.changed()
         raise QueueClosedError
 
     def _leave_rest(self, due: float | None, now: float) -> None:
