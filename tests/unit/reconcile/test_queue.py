@@ -576,7 +576,7 @@ def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], w
     asyncio.run(check())
 
 
-class Agenda:
+class TimedWork:
     """Work that is due at its times; counts how often somebody looks for some."""
 
     def __init__(self, clock: HandClock, *delays: float) -> None:
@@ -591,7 +591,7 @@ class Agenda:
         found = self.due.pop(0) if self.due and self.due[0] <= now else None
         return found, min(self.due, default=None)
 
-    async def work(self, waiter: Waiter) -> None:
+    async def run(self, waiter: Waiter) -> None:
         """Do each piece of work in no time, and come back."""
         while True:
             due = await waiter.take(self.look)
@@ -604,17 +604,17 @@ def test_each_piece_of_work_begins_on_time_and_wakes_one_worker(delays: list[int
     async def check() -> None:
         clock = HandClock()
         with clock.driving():
-            agenda, waiter = Agenda(clock, *delays), Waiter(clock)
-            tasks = [asyncio.create_task(agenda.work(waiter)) for _ in range(workers)]
+            work, waiter = TimedWork(clock, *delays), Waiter(clock)
+            tasks = [asyncio.create_task(work.run(waiter)) for _ in range(workers)]
             await settle()
-            assert agenda.looks == workers
+            assert work.looks == workers
             for _ in range(max(delays)):
                 clock.turn(1)
                 await settle()
-            assert len(agenda.begun) == len(delays)
-            assert all(due == at for due, at in agenda.begun)
+            assert len(work.begun) == len(delays)
+            assert all(due == at for due, at in work.begun)
             # One look finds it, and one comes when it is done.
-            assert agenda.looks <= workers + 2 * len(delays)
+            assert work.looks <= workers + 2 * len(delays)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -652,50 +652,50 @@ async def test_time_is_minded_after_the_last_worker_that_was_told_of_it_has_gone
 
 async def test_all_who_are_woken_by_as_many_keys_find_one_each_and_wake_nobody_else() -> None:
     clock = HandClock()
-    waiter, agenda = Waiter(clock), Agenda(clock)
-    tasks = [asyncio.create_task(waiter.take(agenda.look)) for _ in range(10)]
+    waiter, work = Waiter(clock), TimedWork(clock)
+    tasks = [asyncio.create_task(waiter.take(work.look)) for _ in range(10)]
     await settle()
-    agenda.looks = 0
+    work.looks = 0
 
     for _ in range(3):
-        agenda.due.append(clock.monotonic())
+        work.due.append(clock.monotonic())
         waiter.expect(clock.monotonic(), clock.monotonic())
     await settle()
 
-    assert (agenda.looks, sum(task.done() for task in tasks)) == (3, 3)
+    assert (work.looks, sum(task.done() for task in tasks)) == (3, 3)
     waiter.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_worker_that_comes_back_from_its_run_wakes_nobody_for_the_one_key_that_it_finds() -> None:
     clock = HandClock()
-    waiter, agenda = Waiter(clock), Agenda(clock)
-    others = [asyncio.create_task(waiter.take(agenda.look)) for _ in range(3)]
+    waiter, work = Waiter(clock), TimedWork(clock)
+    others = [asyncio.create_task(waiter.take(work.look)) for _ in range(3)]
     await settle()
-    agenda.due.append(clock.monotonic())
-    agenda.looks = 0
+    work.due.append(clock.monotonic())
+    work.looks = 0
 
     waiter.freed()
-    assert await waiter.take(agenda.look) == clock.monotonic()
+    assert await waiter.take(work.look) == clock.monotonic()
     await settle()
 
-    assert agenda.looks == 1
+    assert work.looks == 1
     waiter.close()
     await asyncio.gather(*others, return_exceptions=True)
 
 
 async def test_one_of_those_who_wait_looks_if_nobody_comes_back_from_a_run() -> None:
     clock = HandClock()
-    waiter, agenda = Waiter(clock), Agenda(clock)
-    others = [asyncio.create_task(waiter.take(agenda.look)) for _ in range(3)]
+    waiter, work = Waiter(clock), TimedWork(clock)
+    others = [asyncio.create_task(waiter.take(work.look)) for _ in range(3)]
     await settle()
-    agenda.due.append(clock.monotonic())
-    agenda.looks = 0
+    work.due.append(clock.monotonic())
+    work.looks = 0
 
     waiter.freed()
     await settle()
 
-    assert (agenda.looks, agenda.due) == (1, [])
+    assert (work.looks, work.due) == (1, [])
     waiter.close()
     await asyncio.gather(*others, return_exceptions=True)
 
