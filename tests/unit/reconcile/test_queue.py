@@ -1,6 +1,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import example, given, settings
@@ -585,6 +586,11 @@ class TimedWork:
         self.begun: list[tuple[float, float]] = []
         self.looks = 0
 
+    def becomes_due(self) -> float:
+        """Add a piece that is due now, and return the time."""
+        self.due.append(self._clock.monotonic())
+        return self.due[-1]
+
     def look(self, now: float) -> tuple[float | None, float | None]:
         """Take what is due."""
         self.looks += 1
@@ -650,54 +656,48 @@ async def test_time_is_minded_after_the_last_worker_that_was_told_of_it_has_gone
     assert second.result() == "a"
 
 
-async def test_all_who_are_woken_by_as_many_keys_find_one_each_and_wake_nobody_else() -> None:
+@asynccontextmanager
+async def waiting(workers: int) -> AsyncIterator[tuple[TimedWork, Waiter, list[asyncio.Task[float]]]]:
+    """Let so many workers wait for work; their looks until then are not counted."""
     clock = HandClock()
     waiter, work = Waiter(clock), TimedWork(clock)
-    tasks = [asyncio.create_task(waiter.take(work.look)) for _ in range(10)]
+    tasks = [asyncio.create_task(waiter.take(work.look)) for _ in range(workers)]
     await settle()
     work.looks = 0
-
-    for _ in range(3):
-        work.due.append(clock.monotonic())
-        waiter.expect(clock.monotonic(), clock.monotonic())
-    await settle()
-
-    assert (work.looks, sum(task.done() for task in tasks)) == (3, 3)
+    yield work, waiter, tasks
     waiter.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_all_who_are_woken_by_as_many_keys_find_one_each_and_wake_nobody_else() -> None:
+    async with waiting(10) as (work, waiter, tasks):
+        for _ in range(3):
+            now = work.becomes_due()
+            waiter.expect(now, now)
+        await settle()
+
+        assert (work.looks, sum(task.done() for task in tasks)) == (3, 3)
+
+
 async def test_a_worker_that_comes_back_from_its_run_wakes_nobody_for_the_one_key_that_it_finds() -> None:
-    clock = HandClock()
-    waiter, work = Waiter(clock), TimedWork(clock)
-    others = [asyncio.create_task(waiter.take(work.look)) for _ in range(3)]
-    await settle()
-    work.due.append(clock.monotonic())
-    work.looks = 0
+    async with waiting(3) as (work, waiter, _):
+        now = work.becomes_due()
 
-    waiter.freed()
-    assert await waiter.take(work.look) == clock.monotonic()
-    await settle()
+        waiter.freed()
+        assert await waiter.take(work.look) == now
+        await settle()
 
-    assert work.looks == 1
-    waiter.close()
-    await asyncio.gather(*others, return_exceptions=True)
+        assert work.looks == 1
 
 
 async def test_one_of_those_who_wait_looks_if_nobody_comes_back_from_a_run() -> None:
-    clock = HandClock()
-    waiter, work = Waiter(clock), TimedWork(clock)
-    others = [asyncio.create_task(waiter.take(work.look)) for _ in range(3)]
-    await settle()
-    work.due.append(clock.monotonic())
-    work.looks = 0
+    async with waiting(3) as (work, waiter, _):
+        work.becomes_due()
 
-    waiter.freed()
-    await settle()
+        waiter.freed()
+        await settle()
 
-    assert (work.looks, work.due) == (1, [])
-    waiter.close()
-    await asyncio.gather(*others, return_exceptions=True)
+        assert (work.looks, work.due) == (1, [])
 
 
 async def test_a_timer_of_a_machine_that_was_suspended_does_not_hold_up_what_comes_later(clock: HandClock) -> None:
