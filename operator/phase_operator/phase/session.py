@@ -76,22 +76,13 @@ class Session:
         self.certificates = Certificates(timer)
         self._deadline = deadline
         self._turns = LoopTurns()
-        trusted = trust(ca_file)
-        names = Lookups(lookups)
         self._http = httpx.AsyncClient(
             timeout=_timeouts(_READ_TIMEOUT),
             follow_redirects=False,
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
             # A cookie that a proxy sets for one account must not be sent with another account's call.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            transport=transport
-            or ProxiedTransport(
-                proxies or Proxies(),
-                lambda proxy: bounded(
-                    httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy),
-                    names.addresses,
-                ),
-            ),
+            transport=transport or _connections(ca_file, proxies or Proxies(), lookups),
             # Otherwise httpx would read netrc and the environment's certificates again.
             trust_env=False,
         )
@@ -205,6 +196,18 @@ def _refusing_from(moment: float, timer: Callable[[], float]) -> Callable[[str, 
             raise httpx.ConnectTimeout("the connection was made too late")
 
     return trace
+
+
+def _connections(ca_file: Path | None, proxies: Proxies, lookups: int) -> httpx.AsyncBaseTransport:
+    trusted = trust(ca_file)
+    names = Lookups(lookups)
+    return ProxiedTransport(
+        proxies,
+        lambda proxy: bounded(
+            httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy),
+            names.addresses,
+        ),
+    )
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:
