@@ -40,9 +40,11 @@ dashboard: venv ## let the operator work for some minutes and draw its dashboard
 	@$(BIN)/phase-dev dashboard --picture docs/operating/dashboard.svg $(DASHBOARD_ARGS)
 
 # Without its cache, mypy takes one core for half a minute: tests begin beside it. If either fails, so does this.
-check: venv lint contracts verify ## before each commit: lint, types, contracts and every test that needs no control plane
+# Minutes count here: a quarter of the examples of property tests, and no test that takes seconds of a core.
+QUICK = -m "not controlplane and not thorough" --hypothesis-profile=check
+check: venv lint contracts verify ## before each commit: lint, types, contracts and the tests that need no control plane
 	@$(BIN)/phase-dev cluster build --tools
-	$(BIN)/mypy & types=$$!; $(PYTEST) -m "not controlplane"; tests=$$?; \
+	$(BIN)/mypy & types=$$!; $(PYTEST) $(QUICK); tests=$$?; \
 	  wait $$types || { echo "==> mypy found errors: see above"; exit 1; }; exit $$tests
 
 test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself

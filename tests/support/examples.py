@@ -1,8 +1,12 @@
-"""How property tests run: no example is judged by its time, since machines are noisy; and CI prints what reproduces."""
+"""How property tests run: no example is judged by its time, since machines are noisy; and CI prints what reproduces.
+
+`make check` takes the profile "check", which tries a quarter of the examples; everything else tries all of them.
+"""
 
 import os
 
 from hypothesis import settings
 
 settings.register_profile("project", deadline=None, print_blob=bool(os.environ.get("CI")))
+settings.register_profile("check", settings.get_profile("project"), max_examples=25)
 settings.load_profile("project")

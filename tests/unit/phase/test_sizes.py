@@ -22,6 +22,8 @@ from support.measured_reads import ACCOUNT, ENVIRONMENT
 from support.raw_server import Raw, serving
 from support.sealing import SealedEnvironment, seal
 
+pytestmark = [pytest.mark.sizes, pytest.mark.thorough]
+
 Body = Callable[[], Iterable[bytes]]
 TESTS = Path(__file__).parents[2]
 # Wanted are 50 ms, ten times less; what is to be found took seconds.
@@ -116,7 +118,6 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.sizes
 @pytest.mark.parametrize(("route", "body", "headers"), ATTACKS)
 def test_an_answer_of_any_size_takes_a_bounded_share(
     route: str, body: Body, headers: tuple[str, ...], measured: Measured
@@ -127,7 +128,6 @@ def test_an_answer_of_any_size_takes_a_bounded_share(
     assert found["turn"] < TURN, found
 
 
-@pytest.mark.sizes
 def test_eight_hosts_at_once_share_the_memory_of_all(measured: Measured) -> None:
     found = measured("secrets", *[(lambda: rows(19_000, value="x" * 600), ())] * 8)
 
@@ -136,7 +136,6 @@ def test_eight_hosts_at_once_share_the_memory_of_all(measured: Measured) -> None
     assert {"Snapshot", "AnswerTooLarge"} == set(found["ends"]), found
 
 
-@pytest.mark.sizes
 def test_the_largest_answer_is_read_and_weighs_what_it_is_said_to(measured: Measured) -> None:
     found = measured("secrets", (lambda: rows(20_000, value="x" * 600), ()))
 

@@ -533,7 +533,7 @@ WORKER_STEPS = st.lists(
 @example(
     [("turn", "", 2), ("add", "a", 3), ("turn", "", 1), ("add", "b", 1), ("leave", "", 0), ("turn", "", 2)], 2, True
 )
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], workers: int, are_shared: bool) -> None:
     async def work(queue: WorkQueue[str], running: dict[str, asyncio.Event]) -> None:
         while True:

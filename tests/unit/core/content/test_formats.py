@@ -210,7 +210,7 @@ def test_a_toml_file_is_read_back(values: dict[str, str]) -> None:
 
 @given(VARIABLES)
 @example({"V_": "\\", "V_A": '"', "V_B": "'\\\nV_C=1"})
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 def test_a_dotenv_file_is_read_back_by_python_dotenv(values: dict[str, str]) -> None:
     values = spellable(values)
 
@@ -255,7 +255,7 @@ def test_a_dotenv_file_is_read_back_by_node_within_its_documented_limits(values:
 
 
 @given(LINE_TEXT)
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 def test_a_dotenv_file_refuses_only_what_no_spelling_serves(text: str) -> None:
     assert refused(text) is (UNSPELLABLE.match(text) is not None)
 

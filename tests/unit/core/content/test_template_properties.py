@@ -117,7 +117,7 @@ JINJA.filters |= {
 
 
 @given(templates, plain_values)
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 def test_a_template_means_what_it_means_to_jinja(source: str, values: dict[str, str]) -> None:
     try:
         meant: str | None = JINJA.from_string(source).render({**values, "entries": values})
@@ -159,7 +159,7 @@ bodies = st.one_of(st.binary(max_size=30), st.integers(0, MAX_BYTES + 1).map(lam
 
 
 @given(sources, st.dictionaries(st.sampled_from(["A", "B", "a.b"]), bodies))
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 def test_any_source_renders_within_the_limits_or_says_why_not(source: str, values: dict[str, bytes]) -> None:
     try:
         result = compile_template(source).render(values)

@@ -175,4 +175,4 @@ class Leaders(RuleBasedStateMachine):
 
 
 TestLeaders = Leaders.TestCase
-TestLeaders.settings = settings(max_examples=200, stateful_step_count=60)
+TestLeaders.settings = settings(max_examples=2 * settings().max_examples, stateful_step_count=60)

@@ -335,6 +335,7 @@ def test_entries_that_name_too_many_environments_together_are_left_and_told() ->
     assert len(made.referenced) == 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_the_largest_answers_end_and_pause_often(kind: str) -> None:
     held = [entry(key, value) for key, value in hostile(kind).items()]
@@ -409,7 +410,7 @@ def most_of(found: Entry) -> int:
     return 2_000 if "needs too much work" in (found.problem or "") else LONGEST
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings().max_examples, deadline=None)
 @example(IN_THE_THIRD_ROUND)
 @given(WORLDS)
 def test_every_value_is_what_the_server_makes_of_it(stored: World) -> None:
@@ -424,7 +425,7 @@ def test_every_value_is_what_the_server_makes_of_it(stored: World) -> None:
         assert bool(each.problem) == holds_reference(expected)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(WORLDS, st.randoms(use_true_random=False))
 def test_the_order_of_an_answer_means_nothing(stored: World, random: object) -> None:
     held = entries(stored, "shop", "dev")
@@ -447,7 +448,7 @@ def _resolved(apps: Keyring, stored: World, held: list[Entry]):  # type: ignore[
     return found.resolved()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(st.lists(st.text(st.sampled_from("${}:./Aa \n"), max_size=40), max_size=6))
 def test_no_text_raises_and_what_is_resolved_stays_so(texts: list[str]) -> None:
     stored = world({f"A{number}": text for number, text in enumerate(texts)} | {"A": "a", "AA": "${A}"})
@@ -482,7 +483,7 @@ class _Lookup:
         return found if isinstance(found, str) else None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(WORLDS)
 def test_the_embedded_server_says_the_same(stored: World) -> None:
     for each in resolve(stored, "shop", "dev").entries:

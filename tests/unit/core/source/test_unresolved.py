@@ -58,7 +58,7 @@ def test_other_text_is_text(text: str) -> None:
     assert not holds_reference(text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings().max_examples, deadline=None)
 @example("A.A::A")
 @given(st.text(st.sampled_from("A.:/- "), min_size=1, max_size=12))
 def test_text_that_is_reported_is_a_reference_of_the_server(body: str) -> None:

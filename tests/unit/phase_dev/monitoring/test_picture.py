@@ -103,6 +103,7 @@ def test_panels_lie_on_the_grid_inside_the_picture() -> None:
             assert apart or top >= other_top + other_high or other_top >= top + high
 
 
+@pytest.mark.thorough
 def test_the_same_answers_give_the_same_picture() -> None:
     answers = {panel: [Line("a line", RISING)] for panel in BOARD.panels if panel.targets}
 

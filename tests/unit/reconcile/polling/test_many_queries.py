@@ -33,6 +33,7 @@ NEXT = {
 TURN = 0.25
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", NEXT.values(), ids=NEXT)
 def test_a_large_answer_to_many_queries_takes_no_long_turn_of_the_loop(after: Sequence[Entry]) -> None:
     turns = Turns()

@@ -45,6 +45,7 @@ async def until_it_rests(cluster: PushCluster, dies_after: int, *, lost_calls: b
     return died
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lost_calls", [False, True])
 async def test_a_death_anywhere_leaves_no_twin_and_nothing_undone(lost_calls: bool) -> None:
     """Entries are made, changed and deleted, in several calls of each kind; a person's entry is beside them."""

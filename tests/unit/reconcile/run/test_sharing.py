@@ -98,6 +98,7 @@ def test_bad_hosts_of_twelve_namespaces_cost_nobody_else(manner: Manner) -> None
     must_hold(hosts, rounds=10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("manner", HOSTILE.values(), ids=HOSTILE.keys())
 def test_bad_hosts_of_a_hundred_namespaces_cost_nobody_else(manner: Manner) -> None:
     hosts = shop({"https://evil": manner})
@@ -106,6 +107,7 @@ def test_bad_hosts_of_a_hundred_namespaces_cost_nobody_else(manner: Manner) -> N
     must_hold(hosts, rounds=5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("namespaces", "moment"), [(1, 0.0), (20, 0.0), (100, 0.0), (100, 2.0)])
 def test_hosts_that_answered_until_now_and_hang_together_cost_nobody_else(namespaces: int, moment: float) -> None:
     """Each began as quick, and so many that they would have taken all calls that there are."""
@@ -425,6 +427,7 @@ manners = st.sampled_from(sorted(HOSTILE))
 moves = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), manners, st.floats(0.0, 40.0)), max_size=25)
 
 
+@pytest.mark.thorough
 @settings(max_examples=40)
 @given(moves)
 def test_the_good_host_is_served_whatever_others_do(plan: list[tuple[int, int, str, float]]) -> None:
@@ -447,6 +450,7 @@ def test_the_good_host_is_served_whatever_others_do(plan: list[tuple[int, int, s
 mixes = st.lists(st.tuples(manners, st.floats(0.0, 10.0)), min_size=4, max_size=12)
 
 
+@pytest.mark.thorough
 @settings(max_examples=4)
 @given(mixes, st.integers(20, 100), st.integers(1, 4))
 def test_the_good_host_is_served_whatever_mix_of_hosts_turns_bad(
