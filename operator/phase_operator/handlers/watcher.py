@@ -18,7 +18,6 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.flow.backoff import reopen_watch
 from phase_operator.handlers.kind import ShownKind
 from phase_operator.handlers.storage import NoDiffBase, NoMemories, NoProgress
-from phase_operator.kube.listing import CHUNK
 from phase_operator.reconcile.internal_errors import surviving
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue.work_queue import wait_for
@@ -30,6 +29,10 @@ SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
 # How often we look whether a kind that is not served can be by now.
 _SERVED_AGAIN = 10.0
+# kopf handles all objects of a part of a list at once, each by a task that keeps the object while it waits for another
+# event. How many objects a part has, and how many seconds a task waits:
+_PART = 100
+_IDLE = 0.02
 # Pauses after an interruption: while the API server cannot be reached, and then until the watch has shown what a list
 # contains. They grow, because a list of thousands of objects is expensive.
 _AWAY = 1.0
@@ -261,8 +264,8 @@ def _settings(*, has_lists: bool) -> kopf.OperatorSettings:
     settings.watching.initial_streaming = not has_lists
     settings.posting.enabled = False
     settings.scanning.disabled = True
-    settings.watching.chunk_size = CHUNK
-    settings.queueing.idle_timeout = 0.1
+    settings.watching.chunk_size = _PART
+    settings.queueing.idle_timeout = _IDLE
     settings.networking.connect_timeout = 30.0
     # After these kopf gives up; `Watcher.watch` logs that and starts it again.
     settings.networking.error_backoffs = (0.5, 1.0, 1.0)
