@@ -5,18 +5,19 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from manifests.objects import CHART, KUBERNETES, ROOT, Object, load
-from phase_dev.cluster.catalog import HELM, HELM3, KSTATUS, KUBECTL, PROMTOOL, Program
+from manifests.objects import CHART, KUBERNETES, ROOT, Object, pickled
+from phase_dev.cluster.catalog import HELM, HELM3, HELM_BATCH, KSTATUS, KUBECTL, PROMTOOL, Program
 from phase_dev.cluster.programs import obtain
 from phase_dev.shell.terminal import Progress
 from support.cluster_fixture import control_plane, kubectl, namespace
+from support.helm_batch import HelmBatch
 
 __all__ = ["control_plane", "kubectl", "namespace"]
 
@@ -25,7 +26,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 Render = Callable[..., list[Object]]
 
 
-# A program in Go that ends within a second spends a third of it on collecting garbage, unless it is told to wait.
+def environment_of_go(home: Path) -> dict[str, str]:
+    """Return what a program in Go needs to know.
+
+    One that ends within a second spends a third of it on collecting garbage, unless it is told to wait.
+    """
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "GOGC": "400"}
+
+
 def _runner(program: Path, home: Path) -> Run:
     def run(
         *arguments: str | Path, stdin: str | None = None, env: dict[str, str] | None = None
@@ -33,7 +41,7 @@ def _runner(program: Path, home: Path) -> Run:
         return subprocess.run(
             [program, *arguments],
             input=stdin,
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "GOGC": "400"} | (env or {}),
+            env=environment_of_go(home) | (env or {}),
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -53,6 +61,15 @@ def _obtained(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Run
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Give helm 4, with a home of its own; it has no cluster unless KUBECONFIG says so."""
     return _obtained(HELM, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def helm_batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Give helm 4 again, for what needs no cluster: all its commands in one process."""
+    program = obtain([HELM_BATCH], os.environ, Progress(sys.stderr))[HELM_BATCH.name].path
+    batch = HelmBatch(program, ROOT, environment_of_go(tmp_path_factory.mktemp("helm-batch-home")))
+    yield batch.run
+    batch.close()
 
 
 @pytest.fixture(scope="session")
@@ -108,14 +125,14 @@ def kstatus_program(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def render_chart(helm: Run) -> Render:
+def render_chart(helm_batch: Run) -> Render:
     """Give `helm template` with values as a dict; its answer is objects. The same values are rendered once."""
 
     @cache
-    def rendered(values: str, *apis: str, kubernetes: str, chart: Path, tests: bool) -> bytes:
-        done = template(helm, json.loads(values), *apis, kubernetes=kubernetes, chart=chart, tests=tests)
+    def rendered(values: str, *apis: str, kubernetes: str, chart: Path, tests: bool) -> list[bytes]:
+        done = template(helm_batch, json.loads(values), *apis, kubernetes=kubernetes, chart=chart, tests=tests)
         assert done.returncode == 0, done.stderr
-        return pickle.dumps(load(done.stdout))
+        return pickled(done.stdout)
 
     def render(
         values: dict[str, Any] | None = None,
@@ -124,21 +141,19 @@ def render_chart(helm: Run) -> Render:
         chart: Path = CHART,
         tests: bool = False,
     ) -> list[Object]:
-        objects: list[Object] = pickle.loads(
-            rendered(json.dumps(values or {}), *apis, kubernetes=kubernetes, chart=chart, tests=tests)
-        )
-        return objects  # a copy for each test, which may change it
+        found = rendered(json.dumps(values or {}), *apis, kubernetes=kubernetes, chart=chart, tests=tests)
+        return [pickle.loads(each) for each in found]  # a copy for each test, which may change it
 
     return render
 
 
 @pytest.fixture(scope="session")
-def notes(helm: Run) -> Notes:
+def notes(helm_batch: Run) -> Notes:
     """Give the notes that `helm install` would print; without a cluster, so it knows the built-in APIs only."""
 
     @cache
     def told(values: str) -> str:
-        done = helm(
+        done = helm_batch(
             *("install", "phase-operator", CHART, "--namespace", "phase-system"),
             *("--dry-run=client", "--values", "-"),
             stdin=values,
@@ -154,18 +169,17 @@ def kustomize(tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Give `kubectl kustomize`; its answer is objects. A folder of the repository is rendered once."""
     run = _obtained(KUBECTL, tmp_path_factory)
 
-    def rendered(folder: Path) -> bytes:
+    def rendered(folder: Path) -> list[bytes]:
         done = run("kustomize", folder)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
-        return pickle.dumps(load(done.stdout))
+        return pickled(done.stdout)
 
     ours = cache(rendered)
 
     def render(folder: str) -> list[Object]:
         path = ROOT / folder
         made = ours(path) if path.is_relative_to(ROOT) else rendered(path)  # a folder of a test's own may change
-        objects: list[Object] = pickle.loads(made)
-        return objects
+        return [pickle.loads(each) for each in made]
 
     return render

@@ -1,5 +1,6 @@
 """Kubernetes objects as the tests see them: plain dicts, found by kind and name."""
 
+import pickle
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,6 +38,21 @@ Permissions = dict[tuple[str, str, tuple[str, ...]], frozenset[str]]
 def load(text: str) -> list[Object]:
     """Return the objects of a YAML stream."""
     return [document for document in documents.load_all(text) if document]
+
+
+def pickled(text: str) -> list[bytes]:
+    """Return the objects of a YAML stream, pickled, so that each that asks gets its own.
+
+    A document is read once: most of a rendering, the CRDs, is in every other rendering too.
+    """
+    found = (_pickled(document) for document in re.split(r"^---$", text, flags=re.MULTILINE))
+    return [each for each in found if each]
+
+
+@cache
+def _pickled(document: str) -> bytes:
+    read = documents.load(document)
+    return pickle.dumps(read) if read else b""
 
 
 def in_pages(kind: str) -> Iterator[tuple[str, Object]]:

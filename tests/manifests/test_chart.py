@@ -237,13 +237,15 @@ def test_flags_hooks_and_fields_of_ones_own_are_handed_on(render_chart: Render) 
     assert pod_of(render_chart({}))["containers"][0]["args"] == ["run"]
 
 
-def test_every_field_of_the_pod_that_the_chart_sets_is_refused_in_extra_fields(helm: Run, render_chart: Render) -> None:
+def test_every_field_of_the_pod_that_the_chart_sets_is_refused_in_extra_fields(
+    helm_batch: Run, render_chart: Render
+) -> None:
     """The lists in _checks.tpl forget none."""
     fields = pod_of(render_chart(EVERYTHING)).keys() - EVERYTHING["podSpecExtra"].keys()
     assert len(fields) > 15
 
     for field in fields:
-        done = template(helm, {"podSpecExtra": {field: {}}})
+        done = template(helm_batch, {"podSpecExtra": {field: {}}})
         assert re.search(f"podSpecExtra: ({field} is a value|{field} comes from|.* needs {field} )", done.stderr), field
 
 
@@ -423,14 +425,14 @@ def test_a_monitor_finds_the_metrics_from_another_namespace(
     ("value", "kind"), [("serviceMonitor", "ServiceMonitor"), ("prometheusRule", "PrometheusRule")]
 )
 def test_a_kind_that_the_cluster_does_not_know_is_made_or_refused_as_told(
-    value: str, kind: str, helm: Run, render_chart: Render
+    value: str, kind: str, helm_batch: Run, render_chart: Render
 ) -> None:
     def metrics(mode: str) -> dict[str, Any]:
         return {"metrics": {"renderMode": mode, value: {"enabled": True}}}
 
     assert one(render_chart(metrics("alwaysRender")), kind)
     assert one(render_chart(metrics("failIfMissing"), *APIS), kind)
-    refused = template(helm, metrics("failIfMissing"))
+    refused = template(helm_batch, metrics("failIfMissing"))
     assert refused.returncode != 0
     assert f"renderMode is failIfMissing, and the cluster does not know the kind {kind}" in refused.stderr
 
@@ -767,8 +769,8 @@ REFUSED_BY_HELM3_TOO = {
 
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.what)
-def test_values_that_mean_nothing_are_refused_with_a_sentence(refused: Refused, helm: Run) -> None:
-    check_refusal(helm, refused)
+def test_values_that_mean_nothing_are_refused_with_a_sentence(refused: Refused, helm_batch: Run) -> None:
+    check_refusal(helm_batch, refused)
 
 
 @pytest.mark.parametrize("what", sorted(REFUSED_BY_HELM3_TOO))
@@ -960,7 +962,7 @@ def known(schema: Object, root: Object, path: str = "") -> list[str]:
 LEAVES = {"dnsConfig", "lifecycle", "livenessProbe", "readinessProbe", "resources", "startupProbe", "strategy"}
 
 
-def test_every_variable_of_the_chart_is_refused_in_extra_env(helm: Run, render_chart: Render) -> None:
+def test_every_variable_of_the_chart_is_refused_in_extra_env(helm_batch: Run, render_chart: Render) -> None:
     """The table in _checks.tpl forgets none."""
     without = render_chart({"restarts": {"enabled": False}})
     names = environment(render_chart(EVERYTHING)).keys() | environment(without).keys() | {f"{PREFIX}NAMESPACE"}
@@ -968,7 +970,7 @@ def test_every_variable_of_the_chart_is_refused_in_extra_env(helm: Run, render_c
     assert len(own) > 15
 
     for name in own:
-        done = template(helm, {"extraEnv": [{"name": name}]})
+        done = template(helm_batch, {"extraEnv": [{"name": name}]})
         assert re.search(f"extraEnv: ({name} comes from|.* its own {name};)", done.stderr), name
 
 

@@ -89,7 +89,7 @@ def test_the_command_takes_its_arguments(values: dict[str, Any], wanted: dict[st
     assert context.params.items() >= (wanted | {"namespace": "phase-system"}).items()
 
 
-def test_both_helms_render_the_test_the_same(helm: Run, helm3: Run) -> None:
-    found = [template(each, EVERYTHING, *APIS, tests=True) for each in (helm, helm3)]
+def test_both_helms_render_the_test_the_same(helm_batch: Run, helm3: Run) -> None:
+    found = [template(each, EVERYTHING, *APIS, tests=True) for each in (helm_batch, helm3)]
 
     assert load(found[0].stdout) == load(found[1].stdout) != []

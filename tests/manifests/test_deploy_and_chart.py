@@ -626,8 +626,8 @@ def test_the_chart_renders_valid_objects(values: dict[str, Any], version: str, r
 
 
 @pytest.mark.parametrize("values", VALUES)
-def test_both_helms_render_the_same(values: dict[str, Any], helm: Run, helm3: Run) -> None:
-    found = [template(each, values, *APIS) for each in (helm, helm3)]
+def test_both_helms_render_the_same(values: dict[str, Any], helm_batch: Run, helm3: Run) -> None:
+    found = [template(each, values, *APIS) for each in (helm_batch, helm3)]
 
     assert [each.stderr for each in found] == ["", ""]
     assert load(found[0].stdout) == load(found[1].stdout) != []
@@ -640,8 +640,8 @@ def test_the_chart_passes_helm_lint(version: str, each_helm: Run) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_kubernetes_that_is_too_old_is_refused(helm: Run) -> None:
-    done = helm("template", "x", CHART, "--kube-version", "1.30")
+def test_a_kubernetes_that_is_too_old_is_refused(helm_batch: Run) -> None:
+    done = helm_batch("template", "x", CHART, "--kube-version", "1.30")
 
     assert done.returncode != 0
 

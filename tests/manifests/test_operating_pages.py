@@ -47,10 +47,10 @@ def of_kind(*wanted: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("values", of_kind("values"))
-def test_values_of_a_page_are_values_of_the_chart(values: dict[str, Any], helm: Run) -> None:
+def test_values_of_a_page_are_values_of_the_chart(values: dict[str, Any], helm_batch: Run) -> None:
     image = {"registry": REGISTRY} | values.get("image", {})
 
-    done = template(helm, {**values, "image": image}, "monitoring.coreos.com/v1/PodMonitor")
+    done = template(helm_batch, {**values, "image": image}, "monitoring.coreos.com/v1/PodMonitor")
 
     assert done.returncode == 0, done.stderr
     validate(load(done.stdout), KUBERNETES[-1])

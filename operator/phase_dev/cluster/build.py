@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from phase_dev.cluster.catalog import MODULES, Program, go_needed, linker_flags, version_of
+from phase_dev.cluster.catalog import MODULES, OURS, Program, go_needed, linker_flags, version_of
 from phase_dev.cluster.toolchain import find_go
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.guard import Guard
@@ -23,7 +23,7 @@ def cached(program: Program, folders: Folders, modules: Path = MODULES) -> Path:
     """Return where the cache keeps, or would keep, this program."""
     version = version_of(program, modules)
     family = "etcd" if program.name == "etcd" else program.module
-    return folders.program(family, version + _sources_of_ours(modules / program.module), program.name)
+    return folders.program(family, version + _sources_of_ours(program, modules), program.name)
 
 
 def build(
@@ -140,10 +140,12 @@ def left(todo: set[str], begun: Sequence[str]) -> str:
     return f"{rest:,} of {len(todo):,} packages left" if rest else "linking"
 
 
-def _sources_of_ours(folder: Path) -> str:
-    """Return a mark of the Go files that a module has of its own, which no version tells apart; "" if it has none."""
-    texts = [file.read_bytes() for file in sorted(folder.glob("*.go"))]
-    return f"-{hashlib.sha256(b''.join(texts)).hexdigest()[:8]}" if texts else ""
+def _sources_of_ours(program: Program, modules: Path) -> str:
+    """Return a mark of the Go files of a program that we wrote, which no version tells apart; "" if others wrote it."""
+    if not program.package.startswith(OURS):
+        return ""
+    files = (modules / program.package.removeprefix(OURS)).glob("*.go")
+    return f"-{hashlib.sha256(b''.join(file.read_bytes() for file in sorted(files))).hexdigest()[:8]}"
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from pathlib import Path
 from phase_dev.shell.errors import ToolError
 
 MODULES = Path(__file__).parents[3] / "controlplane"
+OURS = "phase.dev/controlplane/"
+"""What the packages begin with that we wrote ourselves; the rest is their folder under `controlplane/`."""
 
 _COMPONENT = "k8s.io/component-base/version"
 _CLIENT = "k8s.io/client-go/pkg/version"
@@ -44,9 +46,11 @@ KUBECTL = _kubernetes("kubectl")
 CONTROLLER_MANAGER = _kubernetes("kube-controller-manager")
 SCHEDULER = _kubernetes("kube-scheduler")
 KWOK = Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok")
-HELM = Program(
-    "helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", ("helm.sh/helm/v4/internal/version.version",)
-)
+_HELM_STAMPS = ("helm.sh/helm/v4/internal/version.version",)
+HELM = Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", _HELM_STAMPS)
+# Ours: the same commands, many in one process, for tests that render the chart hundreds of times. It is in helm's
+# module, so that what the two share, which is all but a few lines, is compiled once.
+HELM_BATCH = Program("helm-batch", "helm", f"{OURS}helm/batch", "helm.sh/helm/v4", _HELM_STAMPS)
 HELM3 = Program(
     "helm3", "helm3", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", ("helm.sh/helm/v3/internal/version.version",)
 )
@@ -69,7 +73,7 @@ PROMTOOL = _prometheus("promtool")
 PROMETHEUS = _prometheus("prometheus")
 
 # Ours as well: a registry for rehearsals of a release, without the drivers of the clouds. Built by those who need it.
-REGISTRY = Program("registry", "registry", "phase.dev/controlplane/registry", "github.com/distribution/distribution/v3")
+REGISTRY = Program("registry", "registry", f"{OURS}registry", "github.com/distribution/distribution/v3")
 ACTIONLINT = Program(
     "actionlint",
     "actionlint",
@@ -81,19 +85,19 @@ ACTIONLINT = Program(
 KREW = Program("krew", "krew", "sigs.k8s.io/krew/cmd/krew", "sigs.k8s.io/krew")
 
 # Ours: the rules by which others judge a resource, on the command line, for the tests of our copy of them.
-KSTATUS = Program("kstatus", "kstatus", "phase.dev/controlplane/kstatus", "sigs.k8s.io/cli-utils")
+KSTATUS = Program("kstatus", "kstatus", f"{OURS}kstatus", "sigs.k8s.io/cli-utils")
 
-ARGODIFF = Program("argodiff", "argodiff", "phase.dev/controlplane/argodiff", "github.com/argoproj/gitops-engine")
+ARGODIFF = Program("argodiff", "argodiff", f"{OURS}argodiff", "github.com/argoproj/gitops-engine")
 
+HELMS = (HELM, HELM_BATCH, HELM3)
 _KUBERNETES = (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK)
 PROGRAMS = {
-    p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS, KSTATUS, ARGODIFF, REGISTRY, ACTIONLINT, KREW)
+    p.name: p for p in (*_KUBERNETES, *HELMS, PROMTOOL, PROMETHEUS, KSTATUS, ARGODIFF, REGISTRY, ACTIONLINT, KREW)
 }
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER)
 NODES = (KWOK,)
-HELMS = (HELM, HELM3)
 
 
 def needed(*, controllers: bool, nodes: int) -> tuple[Program, ...]:

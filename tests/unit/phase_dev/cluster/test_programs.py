@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from phase_dev.cluster.build import build_environment, build_flags, cached, executable, fetched, left, packages_in
-from phase_dev.cluster.catalog import API_SERVER, ETCD, KSTATUS, KUBECTL, PROGRAMS, PROMTOOL, version_of
+from phase_dev.cluster.catalog import (
+    API_SERVER,
+    ETCD,
+    HELM,
+    HELM_BATCH,
+    KSTATUS,
+    KUBECTL,
+    PROGRAMS,
+    PROMTOOL,
+    version_of,
+)
 from phase_dev.cluster.programs import locate, obtain
 from phase_dev.shell.errors import ToolError
 from phase_dev.shell.folders import Folders
@@ -137,6 +147,21 @@ def test_a_program_of_ours_is_built_anew_when_its_source_changes(tmp_path: Path)
 
     assert cached(KSTATUS, folders, tmp_path / "sources") != before
     assert before.parent.name.startswith("kstatus-v0.37.2-")
+
+
+def test_a_program_of_others_stays_when_one_of_ours_in_its_module_changes(tmp_path: Path) -> None:
+    folders, module = Folders.of(environment(tmp_path)), tmp_path / "sources/helm"
+    (module / "batch").mkdir(parents=True)
+    (module / "go.mod").write_text("go 1.26.0\nrequire helm.sh/helm/v4 v4.3.1\n")
+    found = []
+    for text in ("package main\n", "package main // changed\n"):
+        (module / "batch/main.go").write_text(text)
+        found.append([cached(program, folders, tmp_path / "sources") for program in (HELM, HELM_BATCH)])
+
+    [(helm, ours), (helm_again, ours_again)] = found
+    assert helm == helm_again == folders.program("helm", "v4.3.1", "helm")
+    assert ours != ours_again
+    assert ours.parent.name.startswith("helm-v4.3.1-")
 
 
 def test_a_build_heeds_the_users_proxy_and_not_their_switches() -> None:
