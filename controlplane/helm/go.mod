@@ -3,7 +3,10 @@ module phase.dev/controlplane/helm
 
 go 1.26.0
 
-tool helm.sh/helm/v4/cmd/helm
+tool (
+	helm.sh/helm/v4/cmd/helm
+	phase.dev/controlplane/helm/batch
+)
 
 require (
 	github.com/spf13/pflag v1.0.10

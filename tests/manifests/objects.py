@@ -49,6 +49,11 @@ def pickled(text: str) -> list[bytes]:
     return [each for each in found if each]
 
 
+def load_rendered(text: str) -> list[Object]:
+    """Return the objects of what a program has rendered, sooner than `load` when parts of it were read before."""
+    return [pickle.loads(each) for each in pickled(text)]
+
+
 @cache
 def _pickled(document: str) -> bytes:
     read = documents.load(document)

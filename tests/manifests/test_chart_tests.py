@@ -6,7 +6,7 @@ import pytest
 from click import Context
 
 from manifests.conftest import Render, Run, template
-from manifests.objects import KUBERNETES, Object, load, not_restricted, one, permissions, validate
+from manifests.objects import KUBERNETES, Object, load_rendered, not_restricted, one, permissions, validate
 from manifests.test_deploy_and_chart import APIS, EVERYTHING, OPERATOR, deployment_of, pod_of
 from phase_operator.cli.commands.check import check
 
@@ -92,4 +92,4 @@ def test_the_command_takes_its_arguments(values: dict[str, Any], wanted: dict[st
 def test_both_helms_render_the_test_the_same(helm_batch: Run, helm3: Run) -> None:
     found = [template(each, EVERYTHING, *APIS, tests=True) for each in (helm_batch, helm3)]
 
-    assert load(found[0].stdout) == load(found[1].stdout) != []
+    assert load_rendered(found[0].stdout) == load_rendered(found[1].stdout) != []

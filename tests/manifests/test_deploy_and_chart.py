@@ -18,6 +18,7 @@ from manifests.objects import (
     Permissions,
     kinds,
     load,
+    load_rendered,
     not_restricted,
     one,
     permissions,
@@ -630,7 +631,7 @@ def test_both_helms_render_the_same(values: dict[str, Any], helm_batch: Run, hel
     found = [template(each, values, *APIS) for each in (helm_batch, helm3)]
 
     assert [each.stderr for each in found] == ["", ""]
-    assert load(found[0].stdout) == load(found[1].stdout) != []
+    assert load_rendered(found[0].stdout) == load_rendered(found[1].stdout) != []
 
 
 @pytest.mark.parametrize("version", KUBERNETES)

@@ -60,7 +60,7 @@ def batch(tmp_path: Path) -> Iterator[HelmBatch]:
     batch.close()
 
 
-def test_it_answers_as_helm_does_and_forgets_each_command(helm: Run, batch: HelmBatch) -> None:
+def test_commands_in_one_process_are_answered_as_by_helm_and_forgotten(helm: Run, batch: HelmBatch) -> None:
     """Each command comes after another one the second time, and the last after a start."""
     wanted = {what: helm(*words, stdin=stdin) for what, (words, stdin) in COMMANDS.items()}
 

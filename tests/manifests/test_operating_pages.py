@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from manifests.conftest import Render, Run, template
-from manifests.objects import KUBERNETES, ROOT, Object, kinds, load, one, validate
+from manifests.objects import KUBERNETES, ROOT, Object, kinds, load, load_rendered, one, validate
 from support.pages import REGISTRY, every_block
 
 PAGES = sorted((ROOT / "docs/operating").glob("*.md"))
@@ -53,7 +53,7 @@ def test_values_of_a_page_are_values_of_the_chart(values: dict[str, Any], helm_b
     done = template(helm_batch, {**values, "image": image}, "monitoring.coreos.com/v1/PodMonitor")
 
     assert done.returncode == 0, done.stderr
-    validate(load(done.stdout), KUBERNETES[-1])
+    validate(load_rendered(done.stdout), KUBERNETES[-1])
 
 
 @pytest.mark.parametrize("overlay", of_kind("Kustomization"))
