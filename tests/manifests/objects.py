@@ -106,7 +106,12 @@ def validate(objects: Iterable[Object], version: str) -> None:
         if each["apiVersion"] == "monitoring.coreos.com/v1":
             jsonschema.validate(each, _custom(each["kind"]))
             continue
-        kubernetes_validate.validate(each, version, strict=True)
+        _validate(pickle.dumps(each), version)
+
+
+@cache  # most objects of one rendering are in others too; what is refused is judged again
+def _validate(pickled_object: bytes, version: str) -> None:
+    kubernetes_validate.validate(pickle.loads(pickled_object), version, strict=True)
 
 
 @cache
