@@ -1,4 +1,4 @@
-"""Requests to the API server as raw dicts, with the configuration, authentication and transport of kubernetes.aio.
+"""Requests to the API server as raw dicts, with the configuration, authentication and trust of kubernetes.aio.
 
 Rule: every request has a timeout and ends in a dict or an ApiError. Typed models are not used: they cost memory and
 time and add nothing to a dict. Requests share a few connections, and the timeout of a request begins when it has one.
@@ -14,12 +14,12 @@ from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from kubernetes.aio import client as aio
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
@@ -29,10 +29,11 @@ from phase_operator.api import names
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.flow.paced_events import Event
 from phase_operator.core.json_access import mapping, text
+from phase_operator.kube.connections import Connections, Request, Server, address
 from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
+from phase_operator.kube.identity import Identity
 from phase_operator.kube.kopf_requests import Answers, KopfRequests
 from phase_operator.kube.lines import LineReader, ResponseLines, Watch
-from phase_operator.kube.part_size import body_within
 from phase_operator.kube.paths import OURS
 from phase_operator.kube.raw_json import NO_JSON, JsonReader, json_object
 from phase_operator.kube.reach import Reach
@@ -95,11 +96,7 @@ async def load_configuration(kubeconfig: Path | None, proxies: Proxies | None = 
 def tuned_configuration() -> aio.Configuration:
     """Return a configuration that names no cluster yet, for connections that take little memory and time."""
     SSLProtocol.max_size = _TLS_RECORD
-    configuration = aio.Configuration()
-    # With trust_env aiohttp looks up netrc and proxies in a thread for each request (measured: a third of our CPU).
-    configuration.client_session_kwargs = {"trust_env": False}
-    configuration.connection_pool_maxsize = CONNECTIONS
-    return configuration
+    return aio.Configuration()
 
 
 async def _load(kubeconfig: Path | None, configuration: aio.Configuration) -> None:
@@ -119,23 +116,6 @@ def _answering() -> Iterator[None]:
         yield
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise ApiError(0, type(error).__name__, "") from error
-
-
-class _Fenced(aiohttp.BytesPayload):
-    """A body that is sent only while this process may write.
-
-    The check is repeated here because a process that was frozen after the first one sends before its timers run.
-    """
-
-    def __init__(self, body: bytes, fence: Callable[[], float] | None) -> None:
-        super().__init__(body)
-        self._fence = fence
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Write the body, or break the connection."""
-        if self._fence is not None and self._fence() <= 0:
-            raise aiohttp.ClientConnectionError(_NO_LEADER)
-        await super().write_with_length(writer, content_length)
 
 
 class KubeClient:
@@ -159,6 +139,7 @@ class KubeClient:
             "proxy_headers": configuration.proxy_headers,
         }
         self._options: dict[str, Any] = {name: value for name, value in options.items() if value}
+        self._identity = Identity(self._tokens_now)
         # When the API server answered last, by its own clock, in the words of the header; "" before it did.
         self.server_date = ""
         # The loop's time at that moment.
@@ -168,6 +149,7 @@ class KubeClient:
         self._places = asyncio.Semaphore(CONNECTIONS)
         # A watch holds it while it lists.
         self.listing = asyncio.Semaphore(_LISTS)
+        self._connections: Connections | None = None
         self._watching: aiohttp.ClientSession | None = None
         # Set if watches share connections.
         self._streams: Streams | None = None
@@ -201,6 +183,8 @@ class KubeClient:
             await self._watching.close()
         if self._streams is not None:
             await self._streams.close()
+        if self._connections is not None:
+            await self._connections.close()
         await self._api.close()
 
     async def request(
@@ -244,29 +228,42 @@ class KubeClient:
                 raise ApiError(0, _NO_LEADER, "")
             try:
                 async with asyncio.timeout(min(_TIMEOUT, left)):
-                    headers = await self._headers(accept) | {"Content-Type": content_type}
-                    data = None if body is None else _Fenced(encoded(body), self.fence if fenced else None)
-                    async with self._session().request(
-                        method, self._url(path, query), headers=headers, data=data, **self._options
-                    ) as response:
-                        raw = await body_within(response, most)
+                    answer = await self._own_connections().ask(
+                        Request(
+                            method,
+                            _target(path, query),
+                            await self._headers(accept) | {"Content-Type": content_type},
+                            None if body is None else encoded(body),
+                            self._check_fence if fenced and method != "GET" else _pass,
+                            most,
+                        )
+                    )
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 self._on_call(method, resource, "failed")
                 raise ApiError(0, type(error).__name__, "") from error
-        self._on_call(method, resource, str(response.status))
-        if date := response.headers.get("Date"):
+        self._on_call(method, resource, str(answer.status))
+        if date := answer.headers.get("Date"):
             self.server_date, self.dated_at = date, asyncio.get_running_loop().time()
-        if raw is None:
+        if answer.body is None:
             raise AnswerTooLong(0, "an answer that is too long", "")
-        return await self._judged(response, raw, path)
+        return await self._judged(answer.status, answer.headers, answer.body, path)
 
-    async def _judged(self, response: aiohttp.ClientResponse, raw: bytes, path: str) -> dict[str, Any]:
+    def _check_fence(self) -> None:
+        """Raise ClientError if this process may not write any more.
+
+        It is asked again when a write is sent: a process that was frozen after the first time sends before its timers
+        run.
+        """
+        if self.fence() <= 0:
+            raise aiohttp.ClientConnectionError(_NO_LEADER)
+
+    async def _judged(self, status: int, headers: Mapping[str, str], raw: bytes, path: str) -> dict[str, Any]:
         """Return the JSON of an answer; raise ApiError if it is no success, or no JSON."""
         # Nobody reads the managedFields of our own resources.
         is_ours = path.startswith(OURS)
         answer = await self._json.object(raw, has_managers=not is_ours) if raw else {}
-        if response.status >= 400:
-            refusal = from_answer(response.status, answer or {}, response.headers.get("Retry-After"))
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            refusal = from_answer(status, answer or {}, headers.get("Retry-After"))
             # A field of another manager is no lost race, so it is not counted as one; the run reports it.
             if refusal.conflict and not refusal.held:
                 self._on_conflict(_resource(path))
@@ -286,17 +283,13 @@ class KubeClient:
         """
         async with self._places:
             with _answering():
-                async with (
-                    asyncio.timeout(_TIMEOUT),
-                    self._session().get(
-                        self._url(path, query), headers=await self._headers("*/*"), **self._options
-                    ) as response,
-                ):
-                    body = await body_within(response, most)
-        self._on_call("GET", _resource(path), str(response.status))
-        if body is None:
+                async with asyncio.timeout(_TIMEOUT):
+                    headers = await self._headers("*/*")
+                    answer = await self._own_connections().ask(Request("GET", _target(path, query), headers, most=most))
+        self._on_call("GET", _resource(path), str(answer.status))
+        if answer.body is None:
             raise AnswerTooLong(0, "an answer that is too long", "")
-        return response.status, body
+        return answer.status, answer.body
 
     @asynccontextmanager
     async def lines(self, path: str, query: Query) -> AsyncIterator[LineReader]:
@@ -336,28 +329,32 @@ class KubeClient:
         connector = aiohttp.TCPConnector(ssl=self._api.rest_client.ssl_context, limit=0)
         return aiohttp.ClientSession(connector=connector, **options)
 
-    def _session(self) -> aiohttp.ClientSession:
-        """Return the library's own session, with its trust and identity.
-
-        The library's `request` would encode the body itself, with emoji in a form that an apply does not accept.
-        """
-        rest = self._api.rest_client
-        if rest.pool_manager is None:
-            rest.pool_manager = rest._create_pool_manager()
-        session: aiohttp.ClientSession = rest.pool_manager
-        return session
+    def _own_connections(self) -> Connections:
+        if self._connections is None:
+            server = Server(
+                address(self.host),
+                self._api.rest_client.ssl_context,
+                self._configuration.proxy or None,
+                self._configuration.proxy_headers or None,
+                self._configuration.tls_server_name or None,
+            )
+            self._connections = Connections(server, CONNECTIONS)
+        return self._connections
 
     async def _headers(self, accept: str) -> dict[str, str]:
         return {"Accept": accept, "User-Agent": "phase-operator", **await self._tokens()}
 
-    async def _tokens(self) -> dict[str, str]:
+    async def _tokens(self) -> Mapping[str, str]:
+        return await self._identity.headers(asyncio.get_running_loop().time())
+
+    async def _tokens_now(self) -> dict[str, str]:
         """Return the headers that say who we are; a token is read anew when it has run out."""
         headers: dict[str, str] = {}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
         return headers
 
     def _url(self, path: str, query: Query) -> str:
-        return f"{self._configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        return f"{self.host}{_target(path, query)}"
 
     def session_for_watching(
         self,
@@ -397,6 +394,14 @@ async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
     finally:
         response.close()
     return from_answer(response.status, json_object(raw) or {}, response.headers.get("Retry-After"))
+
+
+def _target(path: str, query: Query) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _pass() -> None:
+    """Let a request be sent that needs no right to write."""
 
 
 def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:

@@ -43,12 +43,22 @@ async def body_within(response: aiohttp.ClientResponse, most: int | None) -> byt
     """Return a body; None, without the rest of it, if it is longer than `most` bytes."""
     if most is None:
         return await response.read()
+    body = await bytes_within(response.content, most)
+    if body is None:
+        response.close()
+    return body
+
+
+async def bytes_within(content: aiohttp.StreamReader, most: int | None) -> bytes | None:
+    """Return all bytes of a body; None, with the rest of it unread, if there are more than `most`."""
+    if most is None:
+        # Short ones have arrived with their headers.
+        return content.read_nowait() if content.is_eof() else await content.read()
     parts: list[bytes] = []
     size = 0
-    async for part in response.content.iter_any():
+    async for part in content.iter_any():
         size += len(part)
         if size > most:
-            response.close()
             return None
         parts.append(part)
     return b"".join(parts)

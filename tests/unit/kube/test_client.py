@@ -58,17 +58,21 @@ async def client_of(
 
 @asynccontextmanager
 async def served(
-    handle: Callable[[web.Request], Awaitable[web.StreamResponse]], on_conflict: Callable[[str], None] = lambda _: None
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    on_conflict: Callable[[str], None] = lambda _: None,
+    *,
+    configuration: aio.Configuration | None = None,
+    cancels: bool = False,
 ) -> AsyncIterator[KubeClient]:
-    """Give a client of an API server."""
+    """Give a client of an API server; one that `cancels` gives up what nobody waits for."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=cancels)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    client = KubeClient(
-        aio.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"), lambda *_: None, on_conflict
-    )
+    found = configuration or aio.Configuration()
+    found.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    client = KubeClient(found, lambda *_: None, on_conflict)
     try:
         yield client
     finally:
@@ -276,3 +280,90 @@ async def test_a_write_that_is_overtaken_on_its_way_does_not_arrive() -> None:
 
     assert raised.value.status == 0
     assert [json.loads(each) for each in arrived] == [{"data": "first"}, {"data": "lease"}]
+
+
+async def test_no_deletion_is_sent_once_another_process_may_lead() -> None:
+    arrived: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        arrived.append(request.method)
+        return web.json_response({})
+
+    async with served(take) as client:
+        left = iter([5.0])
+        client.fence = lambda: next(left, 0.0)
+        with pytest.raises(ApiError):
+            await client.request("DELETE", "/api/v1/namespaces/team/secrets/shop")
+        await client.request("GET", "/api/v1/namespaces/team/secrets/shop")
+
+    assert arrived == ["GET"]
+
+
+async def test_a_write_is_awaited_for_as_long_as_this_process_leads() -> None:
+    ended: list[bool] = []
+
+    async def hang(_: web.Request) -> web.Response:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+            over.set()
+        raise AssertionError
+
+    over = asyncio.Event()
+    async with served(hang, cancels=True) as client, asyncio.timeout(20):
+        client.fence = lambda: 0.1
+        with pytest.raises(ApiError) as raised:
+            await client.request("PATCH", "/api/v1/namespaces/team/secrets/shop", body={})
+        # Its connection is closed, so the API server knows that nobody waits.
+        await over.wait()
+
+    assert (raised.value.status, raised.value.reason, ended) == (0, "TimeoutError", [True])
+
+
+async def test_no_secret_goes_where_an_answer_says() -> None:
+    elsewhere: list[str] = []
+
+    async def other(request: web.Request) -> web.Response:
+        elsewhere.append(request.path)
+        return web.json_response({})
+
+    async with served(other) as unasked:
+
+        async def redirect(request: web.Request) -> web.Response:
+            return web.json_response({}, status=307, headers={"Location": f"{unasked.host}{request.path}"})
+
+        async with served(redirect) as client:
+            with pytest.raises(ApiError) as written:
+                await client.request("PATCH", "/api/v1/namespaces/team/secrets/shop", body={"data": {}})
+            with pytest.raises(ApiError) as asked:
+                await client.request("GET", "/api/v1/namespaces/team/secrets/shop")
+            raw = await client.raw("/api/v1/namespaces/team/pods/web/proxy/metrics", [], 1000)
+
+    assert (written.value.status, asked.value.status, raw[0]) == (307, 307, 307)
+    assert elsewhere == []
+
+
+async def test_every_request_says_who_we_are() -> None:
+    said: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        said.append(f"{request.headers['Authorization']} {request.headers['User-Agent']} {request.headers['Accept']}")
+        return web.json_response({})
+
+    configuration = aio.Configuration(api_key={"BearerToken": "a"}, api_key_prefix={"BearerToken": "Bearer"})
+    async with served(take, configuration=configuration) as client:
+        await client.request("GET", "/version", accept=METADATA)
+        await client.raw("/version", [], 1000)
+
+    assert said == [f"Bearer a phase-operator {METADATA}", "Bearer a phase-operator */*"]
+
+
+@pytest.mark.parametrize("host", ["garbage", "ftp://cluster", "https://"])
+async def test_an_address_that_is_none_is_no_crash(host: str) -> None:
+    client = KubeClient(aio.Configuration(host=host), lambda *_: None)
+    with pytest.raises(ApiError) as raised:
+        await client.request("GET", "/version")
+    await client.close()
+
+    assert raised.value.reason == "InvalidUrlClientError"
