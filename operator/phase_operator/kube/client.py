@@ -13,7 +13,7 @@ import re
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -397,7 +397,13 @@ async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
 
 
 def _target(path: str, query: Query) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
+    return f"{path}?{_spelled(tuple(query))}" if query else path
+
+
+@lru_cache(maxsize=64)
+def _spelled(query: tuple[tuple[str, str], ...]) -> str:
+    """Return a query as a URL has it; nearly all requests have one of a few."""
+    return urlencode(query)
 
 
 def _pass() -> None:

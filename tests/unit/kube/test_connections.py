@@ -310,6 +310,22 @@ async def test_a_connection_that_is_closed_instead_of_an_answer(request_: Reques
     assert isinstance(found, Answer if asked == 2 else aiohttp.ServerDisconnectedError)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", id="it says so"),
+        pytest.param(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", id="an old server"),
+        pytest.param(YES + YES, id="more than one answer"),
+    ],
+)
+async def test_a_connection_that_is_not_used_again(raw: bytes) -> None:
+    async with talking(raw, YES) as (host, connections):
+        assert (await connections.ask(APPLY)).body == b"{}"
+        assert (await connections.ask(APPLY)).body == b"{}"
+
+    assert [len(each.requests) for each in host.heard] == [1, 1]
+
+
 async def test_a_request_is_repeated_once() -> None:
     async with talking(None, None, YES) as (host, connections):
         with pytest.raises(aiohttp.ServerDisconnectedError):
