@@ -14,6 +14,7 @@ from pathlib import Path
 
 from phase_dev.cluster import Completed
 from phase_dev.shell.folders import Folders
+from support import copies
 from support.operator_process import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -103,9 +104,12 @@ def not_run(command: str) -> str | None:
 
 
 class Reader:
-    """Somebody in a checkout of his own, with kubectl, helm and our programs on the path."""
+    """Somebody in a checkout of his own, with kubectl, helm and our programs on the path.
 
-    def __init__(self, folder: Path, kubectl: Path, helm: Path, kubeconfig: Path) -> None:
+    The command line's programs are copies of a process, unless he is to have them as they are installed.
+    """
+
+    def __init__(self, folder: Path, kubectl: Path, helm: Path, kubeconfig: Path, *, installed: bool = False) -> None:
         """Make the checkout and the path."""
         self.checkout = folder / "checkout"
         for part in ("crds", "deploy", "helm"):
@@ -114,12 +118,15 @@ class Reader:
         programs.mkdir(parents=True)
         for name, program in (("kubectl", kubectl), ("helm", helm)):
             (programs / name).symlink_to(program)
+        if not installed:
+            copies.put(programs, "kubectl-phase", "phase-operator")
         path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         self.variables = {"PATH": path, "HOME": str(folder), "KUBECONFIG": str(kubeconfig)}
         # The programs are those of this checkout, and find what was built before.
         self.variables |= {"PYTHONPATH": str(ROOT / "operator")}
         self.variables |= {"XDG_CACHE_HOME": str(Folders.of(os.environ).cache.parent)}
-        self.variables |= {name: os.environ[name] for name in ["KUBEBUILDER_ASSETS"] if name in os.environ}
+        passed_on = ("KUBEBUILDER_ASSETS", "GOGC")
+        self.variables |= {name: os.environ[name] for name in passed_on if name in os.environ}
         # What the pages have for it -> what this reader has.
         self.own = {"REGISTRY": REGISTRY}
 

@@ -7,6 +7,7 @@ account that was installed, and PhaseSecrets are led from Phase's cloud to the e
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -30,6 +31,8 @@ pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(240)]
 INSTALL = "docs/operating/install.md"
 HOME = "phase-system"
 IMAGE = ("-n", HOME, "get", "deployment", "phase-operator", "-o", "jsonpath={.spec.template.spec.containers[0].image}")
+# Seconds in which no pod starts and reads a Secret.
+STARTS = 1.2
 CRD = "crd/phasesecrets.secrets.phase.dev"
 
 
@@ -138,9 +141,18 @@ def walk(text: str, reader: Reader, *, before: Hooks, after: Hooks, without: str
 
 
 def new_password(steps: Steps) -> Callable[[], object]:
-    """Return what changes a value in Phase."""
+    """Return what changes a value in Phase, when a reader's pods could have read the one before.
+
+    They take longer than a second to start, and the operator counts on that; simulated ones are there at once.
+    """
     password = steps.canary.value("new password")
-    return lambda: steps.phase.set("shop", "Production", "DATABASE_PASSWORD", password)
+
+    def change() -> None:
+        since = time.monotonic()
+        eventually(lambda: time.monotonic() > since + STARTS, what="a pod could have started", pause=0.2)
+        steps.phase.set("shop", "Production", "DATABASE_PASSWORD", password)
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -171,7 +183,7 @@ def test_the_readme_leads_to_a_pod_that_follows_a_change(way: str, other: str, r
 def test_the_tutorial_leads_offline_to_a_deployment_that_follows_a_change(
     programs: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    reader = Reader(tmp_path, *programs, tmp_path / "none")
+    reader = Reader(tmp_path, *programs, tmp_path / "none", installed=True)
     ports = leased_ports(1)
     reader.own["8000"] = str(ports.numbers[0])
 
