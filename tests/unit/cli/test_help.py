@@ -18,6 +18,7 @@ from phase_operator.cli import cli, main
 from phase_operator.cli.commands.completion_scripts import VARIABLE, Shell, answer, script
 from phase_operator.cli.common.failures import MEANINGS, ExitCode
 from phase_operator.settings import PREFIX, Settings
+from support import copies
 
 ALL = [*named()]
 IDS = [ctx.command_path for ctx, _ in ALL]
@@ -28,11 +29,8 @@ OPERATOR_ONLY = ("kopf", "prometheus_client", "phase_operator.wiring", "phase_op
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give a folder with the program under its names, as it is installed on a PATH."""
-    for name in ("phase-operator", "kubectl-phase"):
-        file = tmp_path / name
-        file.write_text(f"#!{sys.executable}\nfrom phase_operator.cli import main\nmain()\n")
-        file.chmod(0o755)
+    """Give a folder with the program under its names, as it is installed on a PATH; it runs as a copy."""
+    copies.put(tmp_path, "phase-operator", "kubectl-phase")
     return tmp_path
 
 
