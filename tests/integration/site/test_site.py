@@ -3,6 +3,8 @@
 import json
 import re
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -40,6 +42,34 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._depth -= tag == "li"
+
+
+@dataclass(frozen=True)
+class Small:
+    """A repository of a few pages, and where sites of it are put together."""
+
+    folder: Path
+    sites: Path
+
+    def git(self, *arguments: str) -> str:
+        """Run git there and return what it says."""
+        command = ["git", "-C", str(self.folder), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def commit(self, message: str, files: Mapping[str, str]) -> None:
+        """Write files and commit them."""
+        for name, text in files.items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
+    def assembled(self, name: str, *menu: str) -> Site:
+        """Put a site together with these pages in its menu."""
+        made = building.assemble(self.folder, WHOSE, "main", self.sites / name)
+        settings = yaml.safe_load(made.configuration.read_text()) | {"nav": list(menu)}
+        made.configuration.write_text(yaml.safe_dump(settings))
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +128,23 @@ def test_a_link_to_a_file_leads_to_the_release(site: Site) -> None:
     assert f'href="{WHOSE.repository}/blob/v0.1.0/plugins/phase.yaml"' in page
 
 
-def test_a_link_that_leads_nowhere_ends_the_build(repository: Path, tools: None, tmp_path: Path) -> None:
+@pytest.fixture
+def small(tools: None, tmp_path: Path) -> Small:
+    """Give a repository with few pages."""
+    folder = tmp_path / "repository"
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", folder], check=True)
+    found = Small(folder, tmp_path)
+    for name, value in (("user.name", "rehearsal"), ("user.email", "rehearsal@release.invalid")):
+        found.git("config", name, value)
+    return found
+
+
+def test_a_link_that_leads_nowhere_ends_the_build(small: Small) -> None:
     """And a page that no menu has; all of it is said at once."""
-    made = building.assemble(repository, WHOSE, "main", tmp_path / "site")
-    pages = tmp_path / "site/pages"
-    (pages / "SUPPORT.md").write_text("# A\n[b](docs/missing.md) [c](docs/faq.md#no-such-heading)\n")
+    small.commit("first", {"README.md": "# A\n", "docs/faq.md": "# B\n"})
+    made = small.assembled("site", "README.md", "docs/faq.md")
+    pages = made.configuration.parent / "pages"
+    (pages / "README.md").write_text("# A\n[b](docs/missing.md) [c](docs/faq.md#no-such-heading)\n")
     (pages / "docs/lost.md").write_text("# Lost\n")
 
     with pytest.raises(ToolError) as failure:
@@ -112,24 +154,14 @@ def test_a_link_that_leads_nowhere_ends_the_build(repository: Path, tools: None,
         assert each in str(failure.value)
 
 
-def test_each_version_keeps_its_own_copy(tools: None, tmp_path: Path) -> None:
+def test_each_version_keeps_its_own_copy(small: Small) -> None:
     """On a branch of a repository of its own, as the workflow does it in the project's; one page is enough."""
-    repository = tmp_path / "repository"
-    git = ["git", "-C", str(repository)]
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", repository], check=True)
-    for name, value in (("user.name", "rehearsal"), ("user.email", "rehearsal@release.invalid")):
-        subprocess.run([*git, "config", name, value], check=True)
     for version in ("0.1", "0.2"):
-        (repository / "README.md").write_text(f"# phase-operator\n\nThis is {version}.\n")
-        subprocess.run([*git, "add", "--all"], check=True)
-        subprocess.run([*git, "commit", "--quiet", "--message", version], check=True)
-        made = building.assemble(repository, WHOSE, "main", tmp_path / version)
-        settings = yaml.safe_load(made.configuration.read_text()) | {"nav": ["README.md"]}
-        made.configuration.write_text(yaml.safe_dump(settings))
-        building.deploy(made, repository, version, ["latest"], push=False)
+        small.commit(version, {"README.md": f"# phase-operator\n\nThis is {version}.\n"})
+        building.deploy(small.assembled(version, "README.md"), small.folder, version, ["latest"], push=False)
 
     def shown(path: str) -> str:
-        return subprocess.run([*git, "show", f"gh-pages:{path}"], check=True, capture_output=True, text=True).stdout
+        return small.git("show", f"gh-pages:{path}")
 
     versions = {each["version"]: each["aliases"] for each in json.loads(shown("versions.json"))}
     assert versions == {"0.2": ["latest"], "0.1": []}
