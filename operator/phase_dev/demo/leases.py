@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from phase_dev.demo.kubectl import Kubectl
 from phase_dev.demo.stage import NAMESPACE
 from phase_dev.shell.errors import ToolError
+from phase_dev.shell.loopback import ask
 
 NAME = "uploads"
 # The shortest life that Phase accepts, and a roll-over that leaves its target alone for longer than the ten seconds
@@ -69,7 +68,7 @@ class Leases:
         return bool(key[0]) and self._control("POST", "cloud/check", body)["user"] is not None
 
     def _control(self, method: str, place: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer = httpx.request(method, f"{self.phase_url}/_control/{place}", json=body, trust_env=False)
+        answer = ask(method, f"{self.phase_url}/_control/{place}", body=body)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from phase_dev.monitoring.panels import Board, Line, Panel, Target, fill, name_line
 from phase_dev.shell.errors import ToolError
+from phase_dev.shell.loopback import ask
 from phase_dev.shell.processes import Process
 
 
@@ -70,7 +69,7 @@ class Prometheus:
         return [Line(name_line(target.legend, each["metric"]), tuple(map(_point, each["values"]))) for each in found]
 
     def _get(self, what: str, **query: str | float) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.url}/api/v1/{what}", params=query, trust_env=False, timeout=30).json()
+        answer = ask("GET", f"{self.url}/api/v1/{what}", query=query, timeout=30.0).json()
         if answer["status"] != "success":
             raise ToolError(f"Prometheus refuses {query['query']}: {answer['error']}")
         return list(answer["data"]["result"])

@@ -12,6 +12,7 @@ from typing import Literal
 import httpx
 
 from phase_dev.shell.errors import StartFailed, ToolError
+from phase_dev.shell.loopback import ask
 from phase_dev.shell.terminal import Progress
 
 _TICK = 0.5
@@ -207,6 +208,6 @@ def wait_until(condition: Callable[[], bool], what: str, processes: Iterable[Pro
 def answers(url: str) -> bool:
     """Tell whether a server on this machine answers that all is well; no proxy leads there."""
     try:
-        return httpx.get(url, timeout=2.0, trust_env=False).is_success
+        return ask("GET", url, timeout=2.0).is_success
     except httpx.TransportError:
         return False
