@@ -11,18 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from phase_dev.demo.kubectl import Kubectl
 from phase_dev.demo.leases import Leases
 from phase_dev.demo.stage import NAMESPACE, Stage
 from phase_dev.shell.errors import ToolError
+from phase_dev.shell.loopback import ask
 
 POLLING = 5
 NAMES = ("shop", "shop-development", "billing")
 _MASK = "********"
 _PATIENCE = 30.0
-_PAUSE = 0.02
+# Seconds between two looks, each of which starts a kubectl: a twentieth of what is measured, within these bounds.
+_SHORTEST, _LONGEST = 0.02, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Show:
         self._title("Three PhaseSecrets, a token, kubectl apply")
         self.kubectl.apply(token_secret(self.stage.phase_token))
         self.kubectl.apply(*phase_secrets(self.stage.phase_url))
-        took = self._until("all PhaseSecrets are ready", lambda: all(map(self._ready, NAMES)))
+        took = self._until("all PhaseSecrets are ready", self._all_ready)
         self._line(f"ready {took:.2f} s after kubectl apply")
         self._command("get", "phasesecrets", "-o", "wide")
 
@@ -148,18 +148,15 @@ class Show:
     def change_value(self, key: str, value: str) -> None:
         """Change a value of shop's production environment, as a person would in Phase's Console."""
         order = {"app": "shop", "env": "Production", "key": key, "value": value}
-        httpx.post(f"{self.stage.phase_url}/_control/secret", json=order, trust_env=False).raise_for_status()
+        ask("POST", f"{self.stage.phase_url}/_control/secret", body=order).raise_for_status()
 
     def _calls(self) -> int:
-        answer = httpx.get(f"{self.stage.phase_url}/_control/calls", trust_env=False)
+        answer = ask("GET", f"{self.stage.phase_url}/_control/calls")
         return int(answer.raise_for_status().json()["total"])
 
-    def _ready(self, name: str) -> bool:
-        found = self.kubectl.find("phasesecret", name, NAMESPACE) or {}
-        return any(
-            each["type"] == "Ready" and each["status"] == "True"
-            for each in (found.get("status") or {}).get("conditions") or []
-        )
+    def _all_ready(self) -> bool:
+        found = json.loads(self.kubectl("-n", NAMESPACE, "get", "phasesecrets", "-o", "json").stdout)["items"]
+        return len(found) == len(NAMES) and all(map(_is_ready, found))
 
     def _data(self, kind: str, name: str) -> dict[str, str]:
         return dict((self.kubectl.find(kind, name, NAMESPACE) or {}).get("data") or {})
@@ -172,7 +169,7 @@ class Show:
         while not look():
             if self.clock() - began > patience:
                 raise ToolError(f"waited {patience:g} s in vain until {what}; log: {self.stage.operator_log}")
-            self.pause(_PAUSE)
+            self.pause(max(_SHORTEST, min((self.clock() - began) / 20, _LONGEST)))
         return self.clock() - began
 
     def _title(self, text: str) -> None:
@@ -185,6 +182,11 @@ class Show:
         self.say(f"   $ kubectl -n {NAMESPACE} {' '.join(arguments)}")
         for line in self.kubectl("-n", NAMESPACE, *arguments).stdout.splitlines():
             self._line(line.rstrip())
+
+
+def _is_ready(found: Mapping[str, Any]) -> bool:
+    conditions = (found.get("status") or {}).get("conditions") or []
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def token_secret(token: str) -> Mapping[str, Any]:

@@ -4,12 +4,17 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
-from phase_dev.cluster import ControlPlane, locate, start_control_plane
+from phase_dev.cluster import start_control_plane
+from phase_dev.cluster.access import run_client
+from phase_dev.cluster.catalog import needed
+from phase_dev.cluster.programs import Found, obtain
+from phase_dev.shell.terminal import Progress
 from support.canary import Canary
 
 SECRETS = ("a-long-production-password", "another-long-password", "only-for-development", "lic-0001")
@@ -20,6 +25,12 @@ ENCRYPTED = ("a-long-live-key", "a-mail-password")
 def environment(tmp_path: Path) -> dict[str, str]:
     """Give an environment in which the demo of a developer on this machine is not seen."""
     return {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "TMPDIR": str(tmp_path)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs() -> Mapping[str, Found]:
+    """Give what a cluster consists of; a build takes minutes, and must not fall into the time of a demo."""
+    return obtain(needed(controllers=True, nodes=0), os.environ, Progress(sys.stderr))
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +56,8 @@ def demo(
 
 
 def test_the_demo_shows_the_main_job_and_leaves_nothing(
-    environment: dict[str, str], canary: Canary, tmp_path: Path, control_plane: ControlPlane
+    environment: dict[str, str], canary: Canary, tmp_path: Path
 ) -> None:
-    assert locate("kube-apiserver")  # `control_plane` has built it, so that no build is timed here
-
     drawn = tmp_path / "demo.svg"
     shown = demo(canary, environment, "--picture", str(drawn)).stdout
 
@@ -71,7 +80,7 @@ def test_the_demo_shows_the_main_job_and_leaves_nothing(
 
 
 def test_keep_leaves_it_running_until_it_is_stopped(
-    environment: dict[str, str], canary: Canary, tmp_path: Path, control_plane: ControlPlane
+    environment: dict[str, str], canary: Canary, tmp_path: Path, programs: Mapping[str, Found]
 ) -> None:
     shown = demo(canary, environment, "--keep").stdout
     url = re.search(r"Phase: (http://\S+)", shown)
@@ -85,9 +94,8 @@ def test_keep_leaves_it_running_until_it_is_stopped(
         assert second.returncode == 1
         assert "running already" in second.stderr
         assert httpx.get(f"{url[1]}/health/", trust_env=False).status_code == 200
-        seen = control_plane.kubectl(
-            "-n", "phase-demo", "get", "phasesecret", "shop", "-o", "name", kubeconfig=Path(kubeconfig[1])
-        )
+        asked = ("-n", "phase-demo", "get", "phasesecret", "shop", "-o", "name")
+        seen = run_client(programs["kubectl"].path, *asked, env={"KUBECONFIG": kubeconfig[1], "HOME": str(tmp_path)})
         assert seen.stdout.strip() == "phasesecret.secrets.phase.dev/shop"
     finally:
         ended = demo(canary, environment, "--stop")
