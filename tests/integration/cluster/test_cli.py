@@ -55,7 +55,7 @@ def left_behind(folder: Path) -> list[str]:
     return [line for line in lines if str(folder / "tmp") in line] + files
 
 
-def test_a_kubeconfig_leads_to_it_and_goes_with_it(tmp_path: Path) -> None:
+def test_a_kubeconfig_leads_to_it_and_goes_with_it_at_ctrl_c(tmp_path: Path) -> None:
     env, kubeconfig = environment(tmp_path), tmp_path / "kubeconfig"
     with running(env, "run", "--kubeconfig", str(kubeconfig)) as process:
         until_it_runs(process)
@@ -83,7 +83,7 @@ def test_a_program_that_ends_by_itself_ends_the_cluster_in_one_sentence(tmp_path
     eventually(lambda: left_behind(tmp_path) == [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     env = environment(tmp_path)
     with running(env, "run") as process:
