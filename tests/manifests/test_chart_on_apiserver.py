@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from phase_operator.cli.common.failures import ExitCode
+from support import copies
 from support.canary import Canary
 from support.cluster_fixture import may, wrong_rights_on_leases
 from support.operator_process import OperatorProcess, eventually, free_port, ready
@@ -115,7 +115,7 @@ class Installer:
         own = ["--kubeconfig", str(account), "--host", "127.0.0.1"]
         health, metrics = free_port(), free_port()
         own += ["--health-port", str(health), "--metrics-port", str(metrics)]
-        command = [sys.executable, "-m", "phase_operator", *pod["containers"][0]["args"], *own]
+        command = [copies.program(), *pod["containers"][0]["args"], *own]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
         log = folder / "operator.log"
         with log.open("wb") as file:
@@ -140,7 +140,7 @@ class Installer:
         done = self.plane.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(pod))
         assert "Warning" not in done.stderr
         account = self.plane.service_account_kubeconfig(HOME, pod["spec"]["serviceAccountName"])
-        command = [sys.executable, "-m", "phase_operator", *pod["spec"]["containers"][0]["args"], *more]
+        command = [copies.program(), *pod["spec"]["containers"][0]["args"], *more]
         command += ["--kubeconfig", str(account)]
         try:
             return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)

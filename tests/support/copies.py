@@ -50,6 +50,14 @@ def put(folder: Path, *names: str, program: str = PROGRAM) -> None:
 
 
 @cache
+def program(name: str = "phase-operator") -> Path:
+    """Return such a program of the command line, for all who call it themselves."""
+    folder = _address(PROGRAM).parent
+    put(folder, name)
+    return folder / name
+
+
+@cache
 def _address(program: str) -> Path:
     """Start the process of which copies are made; it ends with this one. Return where it is asked for them."""
     # Short, since the address of a socket has no room for the folder of a test.
