@@ -8,13 +8,16 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from phase_operator.reconcile.ports import Clock
+if TYPE_CHECKING:
+    # Not while it runs: the command line needs this module, and none of what the ports need.
+    from phase_operator.reconcile.ports import Clock
 
 
 @dataclass(slots=True)
 class _Step:
-    clock: Clock
+    clock: "Clock"
     # When it last made progress.
     at: float
 
@@ -32,7 +35,7 @@ def made_progress() -> None:
 class Watchdog:
     """The steps that are in progress: those of the workers of one queue."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: "Clock") -> None:
         self._clock = clock
         self._steps: dict[Hashable, _Step] = {}
 
