@@ -87,7 +87,7 @@ build/product/.stamp build/tools/.stamp: build/%/.stamp: requirements/%.txt
 	  --only-binary :all: --requirement $<
 	@touch $@
 
-bench: venv build/product/.stamp ## benchmarks on a real API server; BENCH_ARGS="--sizes 100 1000 10000 --foreign 20000"
+bench: venv build/product/.stamp ## benchmarks on a real API server; BENCH_ARGS="--sizes 1000 10000 --foreign 10000 --repeat 3"
 	@$(BIN)/phase-dev cluster build --all
 	cd tests && ../$(BIN)/python -m bench --python ../build/product/bin/python $(BENCH_ARGS)
 

@@ -8,45 +8,31 @@ import argparse
 import asyncio
 import json
 import signal
-import subprocess
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from bench import bare, core, fleet
+from bench import core, fleet, hands, small_quota
+from bench.bare_cost import BareCost, bare_cost
+from bench.hands import SECRETS
+from bench.processes import first_call, started
+from bench.table import Progress, Table, repeated
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from support.operator_process import OperatorProcess, eventually, install, running_operator
 from support.world import phase_secret
 
 READS, PROBES, LISTS = "/v1/secrets/", "/v1/environments/", "/v1/apps/"
-SECRETS = "/api/v1/secrets"
 EDITED, NEW, FOREIGN_KB = 100, 50, 100
 OUTPUT = Path(__file__).parents[2] / "bench-output.md"
 _PATIENCE = 1800.0
-
-
-@dataclass
-class Table:
-    """Rows of work, limit and what was measured."""
-
-    rows: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def add(self, work: str, limit: str, ours: str) -> None:
-        """Add a row and show it at once."""
-        self.rows.append((work, limit, ours))
-        print(f"{work}: {ours}  (limit: {limit})", flush=True)
-
-    def text(self) -> str:
-        """Return the table as Markdown."""
-        lines = ["| work | limit | ours |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in self.rows)]
-        return "\n".join(lines)
 
 
 @dataclass
@@ -58,25 +44,33 @@ class Bench:
     folder: Path
     size: int
     foreign: int
-    # The interpreter that has the product's packages and no others.
-    python: Path = Path(sys.executable)
+    # The interpreter that has the product's packages and no others; None begins with a copy of a process that has
+    # imported the operator, for who does not measure its memory or its start.
+    python: Path | None = Path(sys.executable)
     # Seconds between looks, and how long to watch that nothing happens.
     interval: int = 60
     minute: float = 60.0
     # Workloads that follow one Secret.
     followers: int = 1000
+    # How often the operator is started to see how long that takes.
+    starts: int = 5
+    # Whether the bare program runs with an administrator's rights as well.
+    bare_as_admin: bool = False
+    quota: small_quota.Load = field(default_factory=small_quota.Load)
     table: Table = field(default_factory=Table)
 
     def run(self) -> None:
         """Measure everything, in the order in which one state leads to the next."""
         fleet.prepare(self.plane, self.phase)
-        self.plane.kubectl("create", "namespace", bare.NAMESPACE)
-        bare_seconds = [self.bare()]
+        self.start()
+        before = self.bare_program()
         asyncio.run(fleet.make(self.plane, self.phase.url, self.interval, range(self.size)))
         began = time.monotonic()
-        with self.operator() as operator:
+        with first_call(self.phase) as first, self.operator() as operator:
             self.until_ready(operator, self.size)
-            seconds = time.monotonic() - began
+            seconds, cpu = time.monotonic() - began, seconds_of_cpu(operator)
+            assert first.at is not None
+            looked = first.at - started(operator.process.pid)
             self.cold_start(operator)
             self.further(operator)
             self.idle(operator)
@@ -84,12 +78,35 @@ class Bench:
             self.hand_edits()
             self.new_among_many()
             self.foreign_secrets(operator)
-        bare_seconds.append(self.bare())
-        self.compare(seconds, bare_seconds)
+        self.compare(seconds, [before, self.bare_program()])
+        self.table.add(
+            f"CPU of the operator for each of {self.size} in it", "2.0 ms", f"{cpu / self.size * 1000:.2f} ms"
+        )
+        self.table.add(f"its first call at Phase, with {self.size} to list", "-", f"{looked:.2f} s")
         self.restart()
         self.failover()
-        self.quota()
+        self.large_quota()
+        self.small_quota()
         self.workloads()
+
+    def start(self) -> None:
+        """Start the operator beside one new PhaseSecret, and see when Phase is called for it."""
+        took = sorted(self.one_start() for _ in range(self.starts))
+        self.table.add(
+            "from the start of the process to the first call at Phase for a PhaseSecret",
+            "1.5 s",
+            f"{statistics.median(took):.2f} s (median of {self.starts}, {took[0]:.2f} to {took[-1]:.2f})",
+        )
+
+    def one_start(self) -> float:
+        """Return the seconds from the start of a process to its first call."""
+        asyncio.run(fleet.make(self.plane, self.phase.url, self.interval, range(1)))
+        with first_call(self.phase) as first, self.operator() as operator:
+            eventually(lambda: first.at is not None, within=_PATIENCE, what="Phase is called")
+            self.until_ready(operator, 1)
+            took = (first.at or 0.0) - started(operator.process.pid)
+            self.remove(operator, range(1), 0)
+        return took
 
     def cold_start(self, operator: OperatorProcess) -> None:
         """Say what it took until all were ready: calls and memory."""
@@ -112,13 +129,17 @@ class Bench:
         self.until_ready(operator, self.size + len(more))
         each = (rss(operator) - before) * 1024 / len(more)
         self.table.add(f"memory of {len(more)} further resources", "3 KiB each", f"{each:.1f} KiB each")
-        asyncio.run(fleet.unmake(self.plane, more))
-        eventually(
-            lambda: operator.metric("phase_operator_resources", ready="true") <= self.size,
-            within=_PATIENCE,
-            what="the further ones are gone",
-        )
+        self.remove(operator, more, self.size)
         self.phase.reset_calls()
+
+    def remove(self, operator: OperatorProcess, numbers: range, left: int) -> None:
+        """Take resources away, and wait until the operator knows of so many."""
+        asyncio.run(fleet.unmake(self.plane, numbers))
+        eventually(
+            lambda: operator.metric("phase_operator_resources", ready="true") <= left,
+            within=_PATIENCE,
+            what="they are gone",
+        )
 
     def idle(self, operator: OperatorProcess) -> None:
         """Let a minute pass in which nothing changes, after every app has come to the time of its own."""
@@ -143,8 +164,9 @@ class Bench:
         app, environment = fleet.source(0)
         users = [number for number in range(self.size) if fleet.source(number) == (app, environment)]
         self.phase.reset_calls()
-        self.phase.set(app, environment, "KEY_0", "changed")
-        took = asyncio.run(self.seconds_until(users, "KEY_0", "changed"))
+        took = asyncio.run(
+            self.seconds_until(users, "KEY_0", "changed", lambda: self.phase.set(app, environment, "KEY_0", "changed"))
+        )
         reads = self.phase.calls(route=READS, app=app, env=environment)
         self.table.add(
             f"a value changes, {len(users)} resources use it",
@@ -154,71 +176,51 @@ class Bench:
 
     def hand_edits(self) -> None:
         """Edit targets by hand, all at once."""
-        numbers = list(range(min(EDITED, self.size)))
-        took, reads = asyncio.run(self.edit(numbers))
+        numbers = range(min(EDITED, self.size))
+        self.phase.reset_calls()
+        took = asyncio.run(self.edit(numbers))
+        assert len(took) == len(numbers), "some targets were not repaired"
         self.table.add(
             f"{len(numbers)} targets edited by hand",
             "1 s (p99), 0 reads",
-            f"{fleet.high(took):.2f} s (p99), {reads} reads",
+            f"{fleet.high(took):.2f} s (p99), {self.phase.calls(route=READS)} reads",
         )
 
-    async def edit(self, numbers: list[int]) -> tuple[list[float], int]:
-        """Edit, and return the seconds until each is repaired, and the reads of Phase meanwhile.
-
-        A watch tells when it is: a hundred that ask again and again would take the CPU from who mends.
-        """
-        self.phase.reset_calls()
-        edited: dict[str, float] = {}
-        mended: dict[str, float] = {}
+    async def edit(self, numbers: range) -> list[float]:
+        """Edit, and return the seconds until each is repaired."""
         async with fleet.hands(self.plane) as admin:
-            good = {path: await admin.data(path) for path in map(fleet.target_path, numbers)}
-            changes = admin.changes(SECRETS, await admin.version(SECRETS))
-
-            async def look() -> None:
-                bad = set()
-                async for found in changes:
-                    metadata = found["metadata"]
-                    path = f"/api/v1/namespaces/{metadata['namespace']}/secrets/{metadata['name']}"
-                    if path in good and found["data"] != good[path]:
-                        bad.add(path)
-                    elif path in bad:
-                        mended.setdefault(path, time.monotonic())
-                    if mended.keys() == good.keys():
-                        return
-
-            async def edit(path: str) -> None:
-                await admin.merge(path, {"data": {"KEY_1": fleet.encoded("edited")}})
-                edited[path] = time.monotonic()
-
-            await asyncio.wait_for(asyncio.gather(look(), *map(edit, good)), 60.0)
-        return [max(0.0, at - edited[path]) for path, at in mended.items()], self.phase.calls(route=READS)
+            return await hands.edited(admin, map(fleet.target_path, numbers), 60.0)
 
     def new_among_many(self) -> None:
         """Change every environment, and make new resources while all others are brought in step."""
         took = asyncio.run(self.make_new())
-        asyncio.run(self.seconds_until(range(self.size + NEW), "KEY_2", "changed for all"))
         self.table.add(
             f"a new resource while {self.size} are refreshed", "1 s (p99)", f"{fleet.high(took):.2f} s (p99 of {NEW})"
         )
 
     async def make_new(self) -> list[float]:
         """Return the seconds from the creation of each new resource to its Secret."""
-        fleet.change_everywhere(self.phase, "KEY_2", "changed for all")
         took = []
+        seen: dict[str, float] = {}
         async with fleet.hands(self.plane) as admin:
+            since = await admin.version(SECRETS)
+            fleet.change_everywhere(self.phase, "KEY_2", "changed for all")
+            refreshed = asyncio.create_task(
+                self.until_hold(admin, range(self.size), "KEY_2", "changed for all", since, seen)
+            )
 
             async def refreshing() -> bool:
-                found = [await admin.data(fleet.target_path(number)) or {} for number in range(0, self.size, 97)]
-                return any(each.get("KEY_2") == fleet.encoded("changed for all") for each in found)
+                return bool(seen)
 
-            await fleet.until(refreshing, 120.0)
+            await hands.until(refreshing, 120.0)
             for number in range(self.size, self.size + NEW):
                 await admin.create(fleet.resource_path(number), fleet.resource(number, self.phase.url, self.interval))
 
                 async def there(number: int = number) -> bool:
                     return await admin.data(fleet.target_path(number)) is not None
 
-                took.append(await fleet.until(there, 60.0))
+                took.append(await hands.until(there, 60.0))
+            await refreshed
         return took
 
     def foreign_secrets(self, operator: OperatorProcess) -> None:
@@ -234,47 +236,37 @@ class Bench:
 
     async def make_foreign(self) -> None:
         """Make them."""
-        blob = fleet.encoded("x" * (FOREIGN_KB * 1000))
+        blob = hands.encoded("x" * (FOREIGN_KB * 1000))
         async with fleet.hands(self.plane) as admin:
 
             async def one(number: int) -> None:
                 body = {"metadata": {"name": f"foreign-{number}"}, "data": {"blob": blob}}
                 await admin.create(f"/api/v1/namespaces/{fleet.namespace(number)}/secrets", body)
 
-            await fleet.every(range(self.foreign), one)
+            await hands.every(range(self.foreign), one)
 
-    def bare(self) -> float:
-        """Let the bare program make the same objects, on the same API server; return the seconds that it took."""
-        asyncio.run(self.make_for_bare())
-        command = [sys.executable, "-m", "bench.bare", self.plane.url, str(self.plane.ca_file), self.plane.admin_token]
-        root = Path(__file__).parents[1]
-        done = subprocess.run([*command, str(self.size)], capture_output=True, text=True, check=True, cwd=root)
-        asyncio.run(self.clear_bare())
-        return float(done.stdout)
+    def bare_program(self) -> BareCost:
+        """Let the bare program make the same objects, on the same API server, with the operator's rights."""
+        cost = bare_cost(self.plane, self.phase.url, self.interval, self.size)
+        if self.bare_as_admin:
+            admin = bare_cost(self.plane, self.phase.url, self.interval, self.size, as_admin=True)
+            self.table.add(
+                f"the bare program as an administrator, {self.size} resources",
+                "-",
+                f"{admin.seconds:.1f} s, {admin.server:.1f} s of the API server's CPU; "
+                f"with the operator's rights {cost.seconds:.1f} s, {cost.server:.1f} s",
+            )
+        return cost
 
-    def compare(self, seconds: float, bare_seconds: list[float]) -> None:
+    def compare(self, seconds: float, costs: list[BareCost]) -> None:
         """Say how much longer than the bare program the operator took: before it, and after it, since both differ."""
-        mean = sum(bare_seconds) / len(bare_seconds)
-        told = " and ".join(f"{each:.1f}" for each in bare_seconds)
+        mean = statistics.mean(each.seconds for each in costs)
+        each = " and ".join(f"{cost.seconds:.1f}" for cost in costs)
         self.table.add(
             f"cold start until {self.size} targets are there and Ready",
-            "1.3 x a bare program",
-            f"{seconds / mean:.2f} x ({seconds:.1f} s from the start of the process; bare {told} s)",
+            "1.3 x a bare program with the operator's rights",
+            f"{seconds / mean:.2f} x ({seconds:.1f} s from the start of the process; bare {each} s)",
         )
-
-    async def make_for_bare(self) -> None:
-        """Make the PhaseSecrets whose statuses the bare program writes."""
-        async with fleet.hands(self.plane) as admin:
-            await fleet.every(
-                range(self.size),
-                lambda number: admin.create(bare.RESOURCES, fleet.resource(number, self.phase.url, self.interval)),
-            )
-
-    async def clear_bare(self) -> None:
-        """Take everything away, so that no operator sees it."""
-        async with fleet.hands(self.plane) as admin:
-            await admin.clear(bare.RESOURCES)
-            await admin.clear(bare.SECRETS)
 
     def restart(self) -> None:
         """Start anew with everything in step."""
@@ -327,23 +319,30 @@ class Bench:
             async def mended() -> bool:
                 return await admin.data(path) == good
 
-            await fleet.until(ended, 60.0)
+            await hands.until(ended, 60.0)
             # The one that ends must not repair it.
-            await admin.merge(path, {"data": {"KEY_1": fleet.encoded("edited")}})
-            await fleet.until(leads, 60.0)
+            await admin.merge(path, {"data": {"KEY_1": hands.encoded("edited")}})
+            await hands.until(leads, 60.0)
             led = time.monotonic() - began
-            await fleet.until(mended, _PATIENCE)
+            await hands.until(mended, _PATIENCE)
             return led, time.monotonic() - began
 
-    def quota(self) -> None:
+    def large_quota(self) -> None:
         """Change every environment in one second under a quota."""
         self.phase.set_quota(120)
         with self.operator("--phase-quota=120") as operator:
             self.until_confirmed(operator)
             self.phase.reset_calls()
             began = time.monotonic()
-            fleet.change_everywhere(self.phase, "KEY_3", "changed at once")
-            took = asyncio.run(self.seconds_until(range(0, self.size, 7), "KEY_3", "changed at once"))
+            changed = "changed at once"
+            took = asyncio.run(
+                self.seconds_until(
+                    range(0, self.size, 7),
+                    "KEY_3",
+                    changed,
+                    lambda: fleet.change_everywhere(self.phase, "KEY_3", changed),
+                )
+            )
             refused, calls = self.phase.calls(status=429), self.phase.calls()
             rate = calls / max((time.monotonic() - began) / 60.0, 1.0)
             self.table.add(
@@ -353,6 +352,12 @@ class Bench:
             )
         # What is measured next would wait for the quota.
         self.phase.set_quota(None)
+
+    def small_quota(self) -> None:
+        """Ask for about as much as a quota allows that the operator is not told of."""
+        with small_quota.stage(self.plane, self.quota) as stage, self.operator():
+            refused = [stage.refused_in_a_window() for _ in range(self.quota.windows)]
+        self.table.add(self.quota.name, "1 refused a window", f"{', '.join(map(str, refused))} refused")
 
     def workloads(self) -> None:
         """Let a value change that no workload reads, in a namespace full of workloads that follow its Secret."""
@@ -389,19 +394,27 @@ class Bench:
                 await admin.create(fleet.DEPLOYMENTS, body)
                 await admin.merge(f"{fleet.DEPLOYMENTS}/{body['metadata']['name']}/status", over)
 
-            await fleet.every(range(self.followers), one)
+            await hands.every(range(self.followers), one)
 
-    async def seconds_until(self, numbers: "range | list[int]", key: str, text: str) -> list[float]:
-        """Return the seconds until each Secret holds a value."""
+    async def seconds_until(
+        self, numbers: Sequence[int], key: str, text: str, change: Callable[[], object]
+    ) -> list[float]:
+        """Make a change in Phase, and return the seconds until each Secret holds the value."""
+        seen: dict[str, float] = {}
         async with fleet.hands(self.plane) as admin:
+            since = await admin.version(SECRETS)
+            began = time.monotonic()
+            change()
+            await self.until_hold(admin, numbers, key, text, since, seen)
+        return [at - began for at in seen.values()]
 
-            async def one(number: int) -> float:
-                async def follows() -> bool:
-                    return (await admin.data(fleet.target_path(number)) or {}).get(key) == fleet.encoded(text)
-
-                return await fleet.until(follows, _PATIENCE, pause=0.2)
-
-            return list(await asyncio.gather(*(one(number) for number in numbers)))
+    async def until_hold(
+        self, admin: hands.Hands, numbers: Sequence[int], key: str, text: str, since: str, seen: dict[str, float]
+    ) -> None:
+        """Wait until each Secret holds a value, and note when it did."""
+        wanted = {fleet.target_path(number): hands.holds(key, text) for number in numbers}
+        progress = Progress(f"hold {key}", len(wanted))
+        await asyncio.wait_for(admin.until_each(wanted, since, seen, progress.tell), _PATIENCE)
 
     @contextmanager
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:
@@ -413,20 +426,28 @@ class Bench:
 
     def until_ready(self, operator: OperatorProcess, count: int) -> None:
         """Wait until so many resources are ready."""
-        eventually(
-            lambda: operator.metric("phase_operator_resources", ready="true") >= count,
-            within=_PATIENCE,
-            what=f"{count} are ready",
-        )
+        until_counted(lambda: operator.metric("phase_operator_resources", ready="true"), count, "are ready")
 
     def until_confirmed(self, operator: OperatorProcess) -> None:
         """Wait until every resource was found in step: by its seal, or by a shared read where that is too old."""
 
-        def judged() -> bool:
+        def judged() -> float:
             runs = [operator.metric("phase_operator_reconcile_total", outcome=each) for each in ("Confirmed", "Synced")]
-            return sum(runs) >= self.size + NEW
+            return sum(runs)
 
-        eventually(judged, within=_PATIENCE, what="all are confirmed")
+        until_counted(judged, self.size + NEW, "are confirmed")
+
+
+def until_counted(look: Callable[[], float], count: int, what: str) -> None:
+    """Wait until so many are counted, and say how far it is."""
+    progress = Progress(what, count)
+
+    def enough() -> bool:
+        counted = look()
+        progress.tell(counted)
+        return counted >= count
+
+    eventually(enough, within=_PATIENCE, what=f"{count} {what}")
 
 
 KINDS = ((READS, "reads"), (PROBES, "probes"), (LISTS, "lists"))
@@ -454,7 +475,7 @@ def written(operator: OperatorProcess) -> float:
     return scrape.sum("phase_operator_targets_written_total") + scrape.sum("phase_operator_status_writes_total")
 
 
-def measure(size: int, foreign: int, python: Path) -> Table:
+def measure(size: int, options: argparse.Namespace) -> Table:
     """Measure one size on a control plane of its own."""
     with (
         start_control_plane() as plane,
@@ -462,32 +483,36 @@ def measure(size: int, foreign: int, python: Path) -> Table:
         tempfile.TemporaryDirectory() as folder,
     ):
         install(plane)
-        bench = Bench(plane, phase, Path(folder), size, foreign, python)
+        python = options.python.absolute()
+        bench = Bench(plane, phase, Path(folder), size, options.foreign, python, bare_as_admin=options.bare_as_admin)
         bench.run()
         return bench.table
 
 
-def main() -> None:
-    """Run the sizes one after another and write the tables to a file."""
+def arguments() -> argparse.Namespace:
+    """Return what is asked on the command line."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000], help="numbers of PhaseSecrets")
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="runs of each size; the table has the median of each number and its range"
+    )
     parser.add_argument("--foreign", type=int, default=1000, help="number of large foreign Secrets")
+    parser.add_argument("--bare-as-admin", action="store_true", help="run the bare program as an administrator, too")
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="interpreter that runs the operator")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file for the tables")
     parser.add_argument("--core", action="store_true", help="measure the core alone, without a cluster, and no more")
-    arguments = parser.parse_args()
-    if arguments.core:
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the sizes one after another and write the tables to a file, after each run what there is."""
+    options = arguments()
+    if options.core:
         table = Table()
         for row in core.measure():
             table.add(*row)
         return
-    parts = []
-    for size in arguments.sizes:
-        print(f"\n{size} PhaseSecrets", flush=True)
-        table = measure(size, arguments.foreign, arguments.python.absolute())
-        parts.append(f"## {size:,} PhaseSecrets\n\n{table.text()}\n")
-        arguments.output.write_text("\n".join(parts))
-    print("\n" + "\n".join(parts))
+    repeated(options.sizes, options.repeat, options.output, lambda size: measure(size, options))
 
 
 if __name__ == "__main__":

@@ -1,47 +1,41 @@
 """The bare minimum: the same Secrets and statuses by parallel server-side apply, from a process that does nothing else.
 
-`python -m bench.bare URL CA_FILE TOKEN SIZE` with the PhaseSecrets already there; prints the seconds that it took. What
-an operator takes longer is its own cost.
+`python -m bench.bare --kubeconfig FILE --size N --namespaces NAME...` with the PhaseSecrets already there; prints the
+seconds that it took. What an operator takes longer is its own cost.
 """
 
+import argparse
 import asyncio
-import ssl
-import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
-import aiohttp
+from bench.hands import Hands, Way, encoded, every, reach
 
-from bench.fleet import KEYS, Hands, encoded, every
-
-NAMESPACE = "bench-bare"
-RESOURCES = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{NAMESPACE}/phasesecrets"
-SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+KEYS = 10
 
 
-async def run(url: str, ca_file: str, token: str, size: int) -> float:
-    """Write everything and return the seconds that it took."""
-    trust = ssl.create_default_context(cafile=ca_file)
-    connector = aiohttp.TCPConnector(ssl=trust, limit=32)
-    async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {token}"}) as session:
-        admin = Hands(session, url)
+async def run(way: Way, size: int, namespaces: Sequence[str]) -> float:
+    """Write everything, by turns in each namespace, and return the seconds that it took."""
+    async with reach(way) as hands:
         began = time.monotonic()
-        await every(range(size), lambda number: one(admin, number))
+        await every(range(size), lambda number: one(hands, number, namespaces[number % len(namespaces)]))
         return time.monotonic() - began
 
 
-async def one(admin: Hands, number: int) -> None:
+async def one(hands: Hands, number: int, namespace: str) -> None:
     """Write a Secret with ten keys, and the status of a PhaseSecret: as large as the operator makes them."""
     name = f"cr-{number}"
     mark = f"{number:032x}"
-    await admin.apply(
-        f"{SECRETS}/{name}",
+    await hands.apply(
+        f"/api/v1/namespaces/{namespace}/secrets/{name}",
         {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {
                 "name": name,
                 "labels": {"app.kubernetes.io/managed-by": "bare", "bench/target": "true"},
-                "annotations": {"bench/owner": f"{NAMESPACE}/{name}", "bench/digest": mark, "bench/seal": mark},
+                "annotations": {"bench/owner": f"{namespace}/{name}", "bench/digest": mark, "bench/seal": mark},
             },
             "type": "Opaque",
             "data": {f"KEY_{key}": encoded(f"{number} {key} {'x' * 50}") for key in range(KEYS)},
@@ -49,7 +43,7 @@ async def one(admin: Hands, number: int) -> None:
     )
     since = "2030-01-01T00:00:00Z"
     ready = {"type": "Ready", "status": "True", "reason": "Synced", "message": "1 target is in step"}
-    target = {"kind": "Secret", "namespace": NAMESPACE, "name": name, "ready": True, "reason": "Synced", "keys": KEYS}
+    target = {"kind": "Secret", "namespace": namespace, "name": name, "ready": True, "reason": "Synced", "keys": KEYS}
     status = {
         "observedGeneration": 1,
         "conditions": [ready | {"lastTransitionTime": since, "observedGeneration": 1}],
@@ -58,9 +52,19 @@ async def one(admin: Hands, number: int) -> None:
         "source": {"appId": mark, "environment": "production", "path": "/", "entries": KEYS},
         "lastSyncedTime": since,
     }
-    await admin.merge(f"{RESOURCES}/{name}/status", {"status": status})
+    resources = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{namespace}/phasesecrets"
+    await hands.merge(f"{resources}/{name}/status", {"status": status})
+
+
+def main() -> None:
+    """Write, and print the seconds."""
+    arguments = argparse.ArgumentParser(prog="bench.bare", description=__doc__)
+    arguments.add_argument("--kubeconfig", type=Path, required=True, help="with the rights to write")
+    arguments.add_argument("--size", type=int, required=True, help="number of PhaseSecrets")
+    arguments.add_argument("--namespaces", nargs="+", required=True, help="where they are")
+    options = arguments.parse_args()
+    print(asyncio.run(run(Way.of_kubeconfig(options.kubeconfig), options.size, options.namespaces)))
 
 
 if __name__ == "__main__":
-    address, authority, bearer, count = sys.argv[1:]
-    print(asyncio.run(run(address, authority, bearer, int(count))))
+    main()

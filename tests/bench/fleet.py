@@ -1,29 +1,23 @@
-"""A fleet: apps in Phase, PhaseSecrets that read them, and quick hands on the API server.
+"""A fleet: apps in Phase, and PhaseSecrets that read them.
 
 Twenty apps with three environments of ten entries each; PhaseSecrets spread over all of them and over ten namespaces.
 One more app and namespace are for workloads that follow.
 """
 
-import asyncio
-import base64
-import json
-import ssl
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
-
+from bench.hands import Hands, Way, every, reach
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support.api import api_of
 from support.world import phase_secret, secret
 
 APPS, ENVIRONMENTS, KEYS, NAMESPACES = 20, ("Development", "Staging", "Production"), 10, 10
 # The app, the namespace, the PhaseSecret and the Secret of the workloads.
 FOLLOWED = "followed"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{FOLLOWED}/deployments"
-_AT_ONCE = 32
 
 
 def seed() -> dict[str, Any]:
@@ -86,85 +80,25 @@ def follower(number: int) -> dict[str, Any]:
 def prepare(plane: ControlPlane, phase: EmbeddedPhase) -> None:
     """Make the namespaces, each with its token."""
     for name in (*map(namespace, range(NAMESPACES)), FOLLOWED):
-        plane.kubectl("create", "namespace", name)
-        body = secret("phase-service-token", {"token": phase.token("operator", form="pss")})
-        plane.kubectl("-n", name, "apply", "-f", "-", stdin=json.dumps(body))
+        prepare_one(plane, name, phase.token("operator", form="pss"))
 
 
-class Hands:
-    """An admin who is quick enough to be no part of what is measured."""
+def prepare_one(plane: ControlPlane, name: str, token: str) -> None:
+    """Make a namespace, unless it is there, with a token of Phase."""
+    make_namespace(plane, name)
+    api_of(plane).apply(secret("phase-service-token", {"token": token}), name, "bench")
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self._session = session
-        self._url = url
 
-    async def create(self, path: str, body: dict[str, Any]) -> None:
-        """Create an object."""
-        async with self._session.post(f"{self._url}{path}", json=body) as answer:
-            assert answer.status == 201, await answer.text()
-
-    async def apply(self, path: str, body: dict[str, Any], manager: str = "bare") -> None:
-        """Apply an object server-side."""
-        headers = {"Content-Type": "application/apply-patch+yaml"}
-        query = {"fieldManager": manager, "force": "true"}
-        async with self._session.patch(f"{self._url}{path}", json=body, params=query, headers=headers) as answer:
-            assert answer.status in (200, 201), await answer.text()
-
-    async def merge(self, path: str, body: dict[str, Any]) -> None:
-        """Change an object as a person would."""
-        headers = {"Content-Type": "application/merge-patch+json"}
-        async with self._session.patch(f"{self._url}{path}", json=body, headers=headers) as answer:
-            assert answer.status == 200, await answer.text()
-
-    async def clear(self, path: str) -> None:
-        """Delete an object, or all of a collection."""
-        async with self._session.delete(f"{self._url}{path}") as answer:
-            assert answer.status == 200, await answer.text()
-
-    async def data(self, path: str) -> dict[str, str] | None:
-        """Return a Secret's data, encoded, or None."""
-        async with self._session.get(f"{self._url}{path}") as answer:
-            return None if answer.status == 404 else dict((await answer.json()).get("data") or {})
-
-    async def all(self, path: str) -> list[dict[str, Any]]:
-        """Return the objects of a collection."""
-        async with self._session.get(f"{self._url}{path}") as answer:
-            return list((await answer.json())["items"])
-
-    async def version(self, path: str) -> str:
-        """Return the version at which a collection is now."""
-        async with self._session.get(f"{self._url}{path}", params={"limit": "1"}) as answer:
-            return str((await answer.json())["metadata"]["resourceVersion"])
-
-    async def changes(self, path: str, since: str) -> AsyncIterator[dict[str, Any]]:
-        """Yield each object of a collection as it is after a change, for as long as a client listens."""
-        query = {"watch": "1", "resourceVersion": since}
-        async with self._session.get(f"{self._url}{path}", params=query) as answer:
-            async for line in answer.content:
-                yield json.loads(line)["object"]
+def make_namespace(plane: ControlPlane, name: str) -> None:
+    """Make a namespace, unless it is there."""
+    api_of(plane).apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, "", "bench")
 
 
 @asynccontextmanager
 async def hands(plane: ControlPlane) -> AsyncIterator[Hands]:
-    """Give quick hands."""
-    trust = ssl.create_default_context(cafile=str(plane.ca_file))
-    connector = aiohttp.TCPConnector(ssl=trust, limit=_AT_ONCE)
-    headers = {"Authorization": f"Bearer {plane.admin_token}"}
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-        yield Hands(session, plane.url)
-    # aiohttp ends TLS connections some moments after their session.
-    await asyncio.sleep(0.25)
-
-
-async def every(numbers: Iterable[int], job: Callable[[int], Awaitable[None]]) -> None:
-    """Do a job for each number, some at once."""
-    gate = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(number: int) -> None:
-        async with gate:
-            await job(number)
-
-    await asyncio.gather(*(one(number) for number in numbers))
+    """Give quick hands with an admin's rights."""
+    async with reach(Way(plane.url, plane.ca_file.read_text(), plane.admin_token)) as admin:
+        yield admin
 
 
 def resource_path(number: int) -> str:
@@ -192,21 +126,6 @@ async def unmake(plane: ControlPlane, numbers: Iterable[int]) -> None:
             await admin.clear(target_path(number))
 
         await every(numbers, one)
-
-
-async def until(look: Callable[[], Awaitable[bool]], within: float, pause: float = 0.01) -> float:
-    """Wait until something is so, and return the seconds that it took."""
-    began = time.monotonic()
-    while not await look():
-        if time.monotonic() - began > within:
-            raise AssertionError(f"it did not happen within {within:g} s")
-        await asyncio.sleep(pause)
-    return time.monotonic() - began
-
-
-def encoded(text: str) -> str:
-    """Return text as a Secret holds it."""
-    return base64.b64encode(text.encode()).decode()
 
 
 def high(values: list[float]) -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import fleet
+from bench import fleet, hands
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_operator.core.values import ObjectKey
 from support.operator_process import OWN_INTERPRETER, OperatorProcess, eventually, install, running_operator
@@ -131,7 +131,7 @@ async def _make(plane: ControlPlane, number: int) -> None:
             await admin.create(path, {"metadata": {"name": f"foreign-{each}", "labels": labels}})
 
         for plural in _COLLECTIONS:
-            await fleet.every(range(number), partial(one, f"/api/v1/namespaces/foreign/{plural}"))
+            await hands.every(range(number), partial(one, f"/api/v1/namespaces/foreign/{plural}"))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from bench import fleet
+from bench import fleet, hands
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from soak import leases, pushes
@@ -147,7 +147,7 @@ class Soak:
         """Print a line, so that a person who waits for an hour sees the progress."""
         print(f"minute {(time.monotonic() - self._began) / 60:5.1f}: {what}", flush=True)
 
-    async def _one_change(self, admin: fleet.Hands) -> None:
+    async def _one_change(self, admin: hands.Hands) -> None:
         number = self._chance.randrange(self._size)
         match self._chance.randrange(6):
             case 5:
@@ -155,7 +155,7 @@ class Soak:
             case 0 | 1:
                 self._change_value(number)
             case 2:
-                body = {"data": {"KEY_0": fleet.encoded("by hand")}}
+                body = {"data": {"KEY_0": hands.encoded("by hand")}}
                 if number not in self._gone:
                     await admin.merge(fleet.target_path(number), body)
                     self.counts.did("edits of Secrets")
@@ -175,7 +175,7 @@ class Soak:
         self._values[app, environment][key] = value
         self.counts.did("changes in Phase")
 
-    async def _come_or_go(self, admin: fleet.Hands, number: int) -> None:
+    async def _come_or_go(self, admin: hands.Hands, number: int) -> None:
         path = fleet.resource_path(number)
         if number in self._gone:
             await admin.create(path, fleet.resource(number, self._phase.url, _INTERVAL))
@@ -205,7 +205,7 @@ class Soak:
 
     # What is so, beside what should be.
 
-    async def _compare(self, admin: fleet.Hands) -> None:
+    async def _compare(self, admin: hands.Hands) -> None:
         for what, example in await self._until_in_step(admin) or ():
             self.counts.wrong(what, example)
         now = await self._workloads(admin)
@@ -218,37 +218,37 @@ class Soak:
         self._generations, self._restarts = now, 0
         self.counts.did("comparisons")
 
-    async def _until_in_step(self, admin: fleet.Hands) -> list[tuple[str, str]] | None:
+    async def _until_in_step(self, admin: hands.Hands) -> list[tuple[str, str]] | None:
         """Wait until everything is in step; if it is not in time, return what is wrong, each with an example."""
 
         async def is_so() -> bool:
             return not [each async for each in self._differences(admin)] and await self._restarted(admin)
 
         try:
-            await fleet.until(is_so, _IN_STEP, pause=1.0)
+            await hands.until(is_so, _IN_STEP, pause=1.0)
         except AssertionError:
             return [each async for each in self._differences(admin)]
         return None
 
-    async def _restarted(self, admin: fleet.Hands) -> bool:
+    async def _restarted(self, admin: hands.Hands) -> bool:
         now = await self._workloads(admin)
         return all(now[name] - before >= self._restarts for name, before in self._generations.items())
 
-    async def _differences(self, admin: fleet.Hands) -> AsyncIterator[tuple[str, str]]:
+    async def _differences(self, admin: hands.Hands) -> AsyncIterator[tuple[str, str]]:
         for each in self._pushed.differences():
             yield "wrong_entries", each
         statuses = {each["metadata"]["name"]: each for each in (await admin.all(_LIST))}
         for number in range(self._size):
             if number in self._gone:
                 continue
-            wanted = {key: fleet.encoded(value) for key, value in self._values[fleet.source(number)].items()}
+            wanted = {key: hands.encoded(value) for key, value in self._values[fleet.source(number)].items()}
             if await admin.data(fleet.target_path(number)) != wanted:
                 yield "missed_updates", f"Secret cr-{number}"
             found = statuses.get(f"cr-{number}")
             if found is None or not _is_synced(found):
                 yield "wrong_statuses", f"PhaseSecret cr-{number}: {_ready(found or {})}"
 
-    async def _workloads(self, admin: fleet.Hands) -> dict[str, int]:
+    async def _workloads(self, admin: hands.Hands) -> dict[str, int]:
         found = await admin.all(fleet.DEPLOYMENTS)
         return {each["metadata"]["name"]: each["metadata"]["generation"] for each in found}
 
@@ -279,7 +279,7 @@ async def _follow(plane: ControlPlane, phase: EmbeddedPhase) -> None:
     path = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{fleet.FOLLOWED}/phasesecrets"
     async with fleet.hands(plane) as admin:
         await admin.create(path, phase_secret(fleet.FOLLOWED, phase.url, phaseApp=fleet.FOLLOWED))
-        await fleet.every(range(_FOLLOWERS), lambda number: admin.create(fleet.DEPLOYMENTS, fleet.follower(number)))
+        await hands.every(range(_FOLLOWERS), lambda number: admin.create(fleet.DEPLOYMENTS, fleet.follower(number)))
 
 
 def soak(seconds: float, size: int, kill_every: float, python: Path, seed: int) -> Counts:

@@ -8,7 +8,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 
-from bench import fleet
+from bench import fleet, hands
 from phase_dev.server import EmbeddedPhase
 from support.push_stage import push_secret
 from support.world import secret
@@ -34,7 +34,7 @@ class Pushed:
         self._values = dict.fromkeys(range(_COUNT), "first")
         self._made: dict[str, str] = {}
 
-    async def make(self, admin: fleet.Hands) -> None:
+    async def make(self, admin: hands.Hands) -> None:
         """Make the resources, each with a source and a value to be made."""
         for number in range(_COUNT):
             await admin.create(_SECRETS, secret(f"source-{number}", {"KEY": "first"}))
@@ -45,14 +45,14 @@ class Pushed:
             )
             await admin.create(_RESOURCES, body)
 
-    async def change(self, admin: fleet.Hands) -> str:
+    async def change(self, admin: hands.Hands) -> str:
         """Edit a source, or delete its entry in Phase; return what was done."""
         number = self._chance.randrange(_COUNT)
         if self._chance.random() < 0.3 and (_folder(number), "KEY") in self._entries():
             self._phase.delete(fleet.FOLLOWED, _ENV, "KEY", path=_folder(number))
             return "pushed entries deleted"
         self._values[number] = f"value {self._chance.random()}"
-        await admin.merge(f"{_SECRETS}/source-{number}", {"data": {"KEY": fleet.encoded(self._values[number])}})
+        await admin.merge(f"{_SECRETS}/source-{number}", {"data": {"KEY": hands.encoded(self._values[number])}})
         return "edits of sources"
 
     def differences(self) -> Iterator[str]:

@@ -1,0 +1,295 @@
+"""A cluster, a Phase and resources from a template, and what is seen of a program that works on them from outside."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench import fleet
+from bench.candidate import Candidate
+from bench.hands import SECRETS, Hands, edited, every, holds
+from bench.processes import cpu_of_server, cpu_of_tree, memory_of_tree
+from bench.table import Progress
+from phase_dev.cluster import ControlPlane
+from phase_dev.server import EmbeddedPhase
+from support.api import api_of
+from support.operator_process import leased_ports
+
+_PATIENCE = 3600.0
+# Seconds between counts, at first and for each that has passed, and at most; after looks so many times what these took.
+_PAUSE, _LONGEST_PAUSE, _PAUSE_AFTER_ALL = 0.05, 0.5, 10.0
+# So many targets are looked at one by one.
+_FEW = 200
+_NAMESPACES = [fleet.namespace(number) for number in range(fleet.NAMESPACES)]
+_KEYS = {f"KEY_{key}" for key in range(fleet.KEYS)}
+# The API server counts requests by these, and others that change nothing.
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_READING = frozenset({"GET", "LIST", "WATCH", "CONNECT", "HEAD", "OPTIONS"})
+# What is no object of anybody's: the program's Lease, Events, and questions about rights.
+_NOT_COUNTED = frozenset(
+    {"leases", "events", "tokenreviews", "subjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"}
+)
+
+
+@dataclass
+class Program:
+    """A program that runs."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    plane: ControlPlane
+    server_before: float
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that it and its children have used."""
+        return cpu_of_tree(self.process.pid)
+
+    def memory(self) -> float:
+        """Return their resident memory in MiB."""
+        return memory_of_tree(self.process.pid)
+
+    def server_cpu(self) -> float:
+        """Return the seconds of CPU that the API server and etcd have used since it started."""
+        return cpu_of_server(self.plane) - self.server_before
+
+    def raise_if_ended(self) -> None:
+        """Raise if it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise AssertionError(f"the program ended with {code}; {self.end_of_log()}")
+
+    def end_of_log(self) -> str:
+        """Return the end of what it printed."""
+        return f"the end of its log:\n{self.log.read_text(errors='replace')[-3000:]}"
+
+
+@dataclass
+class Stage:
+    """The cluster of a program, its Phase and its resources."""
+
+    plane: ControlPlane
+    phase: EmbeddedPhase
+    folder: Path
+    candidate: Candidate
+    size: int
+    # Seconds between looks at Phase.
+    interval: int
+    _programs: int = field(default=0, init=False)
+    # Secrets that were there before.
+    _others: int = field(default=0, init=False)
+
+    def prepare(self) -> None:
+        """Apply what the program needs, and what each namespace has."""
+        for path in self.candidate.setup:
+            how = "-k" if path.is_dir() else "-f"
+            self.plane.kubectl("apply", "--server-side", how, path)
+        if self.candidate.setup:
+            self.plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        for name in _NAMESPACES:
+            fleet.make_namespace(self.plane, name)
+            for document in self.candidate.documents(self._everywhere | {"namespace": name}):
+                api_of(self.plane).apply(document, name, "bench")
+
+    async def make(self) -> None:
+        """Make the resources."""
+        async with fleet.hands(self.plane) as admin:
+            self._others = await _count(admin)
+            await every(range(self.size), lambda number: admin.create(self._path(number), self._resource(number)))
+
+    @contextmanager
+    def program(self) -> Iterator[Program]:
+        """Run the program until the block ends."""
+        account = self.candidate.account
+        kubeconfig = (
+            self.plane.service_account_kubeconfig(*account, seconds=24 * 3600) if account else self.plane.kubeconfig
+        )
+        self._programs += 1
+        log = self.folder / f"program-{self._programs}.log"
+        with leased_ports(2) as ports:
+            words = self.candidate.words(self._everywhere | self._of_command(kubeconfig, ports.numbers))
+            variables = os.environ | {"KUBECONFIG": str(kubeconfig)}
+            self.phase.reset_calls()
+            before = cpu_of_server(self.plane)
+            with log.open("wb") as output:
+                process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=variables)
+            try:
+                yield Program(process, log, self.plane, before)
+            finally:
+                _end(process)
+
+    async def until_ready(self, program: Program) -> float:
+        """Wait until every target has its keys, and every resource its condition; return the seconds that it took.
+
+        A number is asked for until there are as many Secrets more as there are resources, and only then is each of them
+        looked at. So looks are no part of what is measured.
+        """
+        began = last = time.monotonic()
+        progress = Progress("targets are there", self.size)
+        async with fleet.hands(self.plane) as admin:
+            missing = set(range(self.size))
+            while missing:
+                passed = time.monotonic() - began
+                assert passed < _PATIENCE, f"{len(missing)} are not ready; {program.end_of_log()}"
+                if program.process.poll() != 0:  # one that has done its work may end
+                    program.raise_if_ended()
+                there = await _count(admin) - self._others
+                progress.tell(there)
+                if there < self.size:
+                    await asyncio.sleep(min(max(_PAUSE, passed * _PAUSE), _LONGEST_PAUSE))
+                    continue
+                last = time.monotonic()
+                missing = await self._missing(admin, missing)
+                if missing:
+                    # Whoever is slow to say that it is ready is not slowed down further.
+                    await asyncio.sleep(max(_PAUSE, (time.monotonic() - last) * _PAUSE_AFTER_ALL))
+        return last - began
+
+    async def _missing(self, admin: Hands, numbers: set[int]) -> set[int]:
+        """Return which of these resources are not ready."""
+        if len(numbers) > _FEW:
+            ready = set().union(*await asyncio.gather(*(self._ready_in(admin, name) for name in _NAMESPACES)))
+            return {number for number in numbers if _name(number) not in ready}
+        done = set()
+
+        async def one(number: int) -> None:
+            if await self._is_ready(admin, number):
+                done.add(number)
+
+        await every(numbers, one)
+        return numbers - done
+
+    async def _ready_in(self, admin: Hands, namespace: str) -> set[str]:
+        """Return the names of the resources in a namespace that are ready."""
+        numbers = [number for number in range(self.size) if fleet.namespace(number) == namespace]
+        secrets = await admin.get(f"/api/v1/namespaces/{namespace}/secrets")
+        full = {each["metadata"]["name"] for each in secrets["items"] if each.get("data", {}).keys() >= _KEYS}
+        ready = {_name(number) for number in numbers if self._secret(number) in full}
+        if self.candidate.condition is None or not numbers:
+            return ready
+        found = await admin.get(self._path(numbers[0]))
+        return ready & {each["metadata"]["name"] for each in found["items"] if self._says_ready(each)}
+
+    async def _is_ready(self, admin: Hands, number: int) -> bool:
+        data = await admin.data(self.target_path(number))
+        if data is None or not data.keys() >= _KEYS:
+            return False
+        return self.candidate.condition is None or self._says_ready(
+            await admin.get(f"{self._path(number)}/{_name(number)}")
+        )
+
+    def _says_ready(self, found: Mapping[str, Any]) -> bool:
+        conditions = (found.get("status") or {}).get("conditions") or []
+        return any(each["type"] == self.candidate.condition and each["status"] == "True" for each in conditions)
+
+    async def writes(self) -> int:
+        """Return how many requests the API server has had that write anything but Leases, Events and reviews."""
+        async with fleet.hands(self.plane) as admin:
+            text = await admin.text("/metrics")
+        total = 0.0
+        for line in text.splitlines():
+            if line.startswith("apiserver_request_total{"):
+                labels = dict(_LABEL.findall(line))
+                if labels["verb"] not in _READING and labels["resource"] not in _NOT_COUNTED:
+                    total += float(line.rpartition(" ")[2])
+        return round(total)
+
+    async def changed(self, numbers: Sequence[int], key: str, text: str) -> list[float]:
+        """Change a value in Phase; return the seconds until each Secret has it, for those that are in time.
+
+        All of these resources read one environment.
+        """
+        seen: dict[str, float] = {}
+        wanted = {self.target_path(number): holds(key, text) for number in numbers}
+        async with fleet.hands(self.plane) as admin:
+            since = await admin.version(SECRETS)
+            began = time.monotonic()
+            self.phase.set(*fleet.source(numbers[0]), key, text)
+            follow = admin.until_each(wanted, since, seen, Progress("have the value", len(wanted)).tell)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(follow, 60.0 + 10 * self.interval)
+        return [at - began for at in seen.values()]
+
+    async def edited(self, numbers: Iterable[int]) -> list[float]:
+        """Edit targets by hand; return the seconds until each is repaired, for those that are in time."""
+        async with fleet.hands(self.plane) as admin:
+            return await edited(admin, map(self.target_path, numbers), 60.0 + 2 * self.interval)
+
+    def target_path(self, number: int) -> str:
+        """Return where the Secret of a resource is."""
+        return f"/api/v1/namespaces/{fleet.namespace(number)}/secrets/{self._secret(number)}"
+
+    def _secret(self, number: int) -> str:
+        return self.candidate.secret(self._of_resource(number))
+
+    def _path(self, number: int) -> str:
+        """Return the collection in which a resource is."""
+        return api_of(self.plane).resource(self._kind).path(fleet.namespace(number))
+
+    @cached_property
+    def _kind(self) -> str:
+        found = self._resource(0)
+        return f"{found['kind']}.{found['apiVersion']}"
+
+    def _resource(self, number: int) -> dict[str, Any]:
+        return self.candidate.resource(self._of_resource(number))
+
+    @cached_property
+    def _everywhere(self) -> dict[str, str]:
+        return {
+            "phase": self.phase.url,
+            "token": self.phase.token("operator", form="pss"),
+            "rest_token": self.phase.token("operator", form="hex"),
+            "interval": str(self.interval),
+            "size": str(self.size),
+        }
+
+    def _of_resource(self, number: int) -> dict[str, str]:
+        app, environment = fleet.source(number)
+        own = {"name": _name(number), "namespace": fleet.namespace(number)}
+        return self._everywhere | own | {"app": app, "app_id": self._apps[app], "environment": environment}
+
+    @cached_property
+    def _apps(self) -> dict[str, str]:
+        return {name: self.phase.app_id(name) for name in (f"app-{number}" for number in range(fleet.APPS))}
+
+    def _of_command(self, kubeconfig: Path, ports: Sequence[int]) -> dict[str, str]:
+        return {
+            "kubeconfig": str(kubeconfig),
+            "namespaces": " ".join(_NAMESPACES),
+            "python": sys.executable,
+            "folder": str(self.folder),
+            "port1": str(ports[0]),
+            "port2": str(ports[1]),
+        }
+
+
+def _name(number: int) -> str:
+    return f"cr-{number}"
+
+
+async def _count(admin: Hands) -> int:
+    """Return how many Secrets there are in the namespaces of the resources; the API server counts them."""
+
+    async def one(namespace: str) -> int:
+        found = await admin.get(f"/api/v1/namespaces/{namespace}/secrets", limit="1")
+        return len(found["items"]) + int(found["metadata"].get("remainingItemCount", 0))
+
+    return sum(await asyncio.gather(*map(one, _NAMESPACES)))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
