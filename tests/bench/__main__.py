@@ -354,7 +354,7 @@ class Bench:
         self.phase.set_quota(None)
 
     def small_quota(self) -> None:
-        """Ask for about as much as a quota allows that the operator is not told of."""
+        """Ask for about as much as a quota allows that the operator does not know of."""
         with small_quota.stage(self.plane, self.quota) as stage, self.operator():
             refused = [stage.refused_in_a_window() for _ in range(self.quota.windows)]
         self.table.add(self.quota.name, "1 refused a window", f"{', '.join(map(str, refused))} refused")

@@ -55,6 +55,10 @@ def filled(text: str, values: Mapping[str, str], where: str) -> str:
     return _PLACEHOLDER.sub(value, text)
 
 
+class Failed(Exception):
+    """The program ended, or did not do its work; the message has the end of its log."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A program and its objects."""

@@ -201,7 +201,7 @@ def main() -> None:
     options = arguments().parse_args()
     try:
         repeated(options.sizes, options.repeat, options.output, lambda size: measure(options, size))
-    except candidate.Unusable as e:
+    except (candidate.Unusable, candidate.Failed) as e:
         sys.exit(f"bench.compare: {e}")
 
 

@@ -1,4 +1,4 @@
-"""A quota that the operator is not told of, and a load that asks for about as much as it allows.
+"""A quota that the operator does not know of, and a load that asks for about as much as it allows.
 
 Three apps of three environments, each read by one PhaseSecret; one environment of each app changes every ten seconds.
 Phase is one of its own, so that nothing else asks it.

@@ -1,6 +1,7 @@
 """A cluster, a Phase and resources from a template, and what is seen of a program that works on them from outside."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import fleet
-from bench.candidate import Candidate
+from bench.candidate import Candidate, Failed
 from bench.hands import SECRETS, Hands, edited, every, holds
 from bench.processes import cpu_of_server, cpu_of_tree, memory_of_tree
 from bench.table import Progress
@@ -26,6 +27,8 @@ from support.operator_process import leased_ports
 _PATIENCE = 3600.0
 # Seconds between counts, at first and for each that has passed, and at most; after looks so many times what these took.
 _PAUSE, _LONGEST_PAUSE, _PAUSE_AFTER_ALL = 0.05, 0.5, 10.0
+# With no target for so many seconds, the first resource is asked why.
+_STUCK = 30.0
 # So many targets are looked at one by one.
 _FEW = 200
 _NAMESPACES = [fleet.namespace(number) for number in range(fleet.NAMESPACES)]
@@ -47,6 +50,8 @@ class Program:
     log: Path
     plane: ControlPlane
     server_before: float
+    # By the monotonic clock.
+    began: float
 
     def cpu(self) -> float:
         """Return the seconds of CPU that it and its children have used."""
@@ -64,7 +69,7 @@ class Program:
         """Raise if it has ended."""
         code = self.process.poll()
         if code is not None:
-            raise AssertionError(f"the program ended with {code}; {self.end_of_log()}")
+            raise Failed(f"the program ended with {code}; {self.end_of_log()}")
 
     def end_of_log(self) -> str:
         """Return the end of what it printed."""
@@ -83,6 +88,7 @@ class Stage:
     # Seconds between looks at Phase.
     interval: int
     _programs: int = field(default=0, init=False)
+    _asked_why: bool = field(default=False, init=False)
     # Secrets that were there before.
     _others: int = field(default=0, init=False)
 
@@ -117,11 +123,11 @@ class Stage:
             words = self.candidate.words(self._everywhere | self._of_command(kubeconfig, ports.numbers))
             variables = os.environ | {"KUBECONFIG": str(kubeconfig)}
             self.phase.reset_calls()
-            before = cpu_of_server(self.plane)
+            before, began = cpu_of_server(self.plane), time.monotonic()
             with log.open("wb") as output:
                 process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=variables)
             try:
-                yield Program(process, log, self.plane, before)
+                yield Program(process, log, self.plane, before, began)
             finally:
                 _end(process)
 
@@ -131,26 +137,41 @@ class Stage:
         A number is asked for until there are as many Secrets more as there are resources, and only then is each of them
         looked at. So looks are no part of what is measured.
         """
-        began = last = time.monotonic()
+        last, missing = program.began, set(range(self.size))
         progress = Progress("targets are there", self.size)
         async with fleet.hands(self.plane) as admin:
-            missing = set(range(self.size))
             while missing:
-                passed = time.monotonic() - began
-                assert passed < _PATIENCE, f"{len(missing)} are not ready; {program.end_of_log()}"
-                if program.process.poll() != 0:  # one that has done its work may end
+                # One that has done its work may end.
+                ended = program.process.poll() is not None
+                if await self._enough(admin, program, progress):
+                    last = time.monotonic()
+                    missing = await self._missing(admin, missing)
+                    # A program that is slow to say that all is ready is not slowed down further.
+                    await asyncio.sleep(max(_PAUSE, (time.monotonic() - last) * _PAUSE_AFTER_ALL) if missing else 0.0)
+                if missing and ended:
                     program.raise_if_ended()
-                there = await _count(admin) - self._others
-                progress.tell(there)
-                if there < self.size:
-                    await asyncio.sleep(min(max(_PAUSE, passed * _PAUSE), _LONGEST_PAUSE))
-                    continue
-                last = time.monotonic()
-                missing = await self._missing(admin, missing)
-                if missing:
-                    # Whoever is slow to say that it is ready is not slowed down further.
-                    await asyncio.sleep(max(_PAUSE, (time.monotonic() - last) * _PAUSE_AFTER_ALL))
-        return last - began
+        return last - program.began
+
+    async def _enough(self, admin: Hands, program: Program, progress: Progress) -> bool:
+        """Say whether there are as many Secrets as resources; if not, after a pause."""
+        there, passed = await _count(admin) - self._others, time.monotonic() - program.began
+        if passed > _PATIENCE:
+            raise Failed(f"{there} of {self.size} are there after {passed:.0f} s; {program.end_of_log()}")
+        progress.tell(there)
+        if there >= self.size:
+            return True
+        if not there and passed > _STUCK:
+            await self._say_why(admin)
+        await asyncio.sleep(min(max(_PAUSE, passed * _PAUSE), _LONGEST_PAUSE))
+        return False
+
+    async def _say_why(self, admin: Hands) -> None:
+        """Show what the first resource says of itself: a template that cannot work is seen at once."""
+        if not self._asked_why:
+            found = await admin.get(f"{self._path(0)}/{_name(0)}")
+            conditions = json.dumps((found.get("status") or {}).get("conditions"))
+            print(f"  none is there; {_name(0)} says {conditions}", flush=True)
+        self._asked_why = True
 
     async def _missing(self, admin: Hands, numbers: set[int]) -> set[int]:
         """Return which of these resources are not ready."""

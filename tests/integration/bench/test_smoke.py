@@ -8,6 +8,7 @@ import pytest
 
 from bench import compare, fleet
 from bench.__main__ import Bench
+from bench.candidate import Failed
 from bench.compare import Comparison, candidate_of
 from bench.small_quota import Load
 from bench.stage import Stage
@@ -81,7 +82,7 @@ def test_the_bare_program_goes_through_the_same_arguments(plane: ControlPlane, t
 
 
 def test_a_program_that_ends_at_once_is_shown_with_the_end_of_its_log(plane: ControlPlane, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match=r"(?s)ended with 3; the end of its log:\nno such flag"):
+    with pytest.raises(Failed, match=r"(?s)ended with 3; the end of its log:\nno such flag"):
         compared(plane, tmp_path, "sh -c 'echo no such flag; exit 3'")
 
 
