@@ -36,10 +36,6 @@ _KEYS = {f"KEY_{key}" for key in range(fleet.KEYS)}
 # The API server counts requests by these, and others that change nothing.
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _READING = frozenset({"GET", "LIST", "WATCH", "CONNECT", "HEAD", "OPTIONS"})
-# What is no object of anybody's: the program's Lease, Events, and questions about rights.
-_NOT_COUNTED = frozenset(
-    {"leases", "events", "tokenreviews", "subjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"}
-)
 
 
 @dataclass
@@ -211,14 +207,15 @@ class Stage:
         return any(each["type"] == self.candidate.condition and each["status"] == "True" for each in conditions)
 
     async def writes(self) -> int:
-        """Return how many requests the API server has had that write anything but Leases, Events and reviews."""
+        """Return how many requests the API server has had that write Secrets, or what is of the resources' group."""
         async with fleet.hands(self.plane) as admin:
             text = await admin.text("/metrics")
-        total = 0.0
+        group, total = self._kind.partition(".")[2].rpartition("/")[0], 0.0
         for line in text.splitlines():
             if line.startswith("apiserver_request_total{"):
                 labels = dict(_LABEL.findall(line))
-                if labels["verb"] not in _READING and labels["resource"] not in _NOT_COUNTED:
+                ours = labels["resource"] == "secrets" if not labels["group"] else labels["group"] == group
+                if ours and labels["verb"] not in _READING:
                     total += float(line.rpartition(" ")[2])
         return round(total)
 
