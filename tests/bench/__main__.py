@@ -52,6 +52,8 @@ class Bench:
     minute: float = 60.0
     # Workloads that follow one Secret.
     followers: int = 1000
+    # Seconds between changes that these look at, in which the operator comes to rest.
+    rest: float = 5.0
     # How often the operator is started to see how long that takes.
     starts: int = 5
     # Whether the bare program runs with an administrator's rights as well.
@@ -382,7 +384,7 @@ class Bench:
         before = looks(operator)
         self.phase.set(fleet.FOLLOWED, "Production", "B", text)
         eventually(lambda: looks(operator) >= before + 2, within=_PATIENCE, what="workloads are looked at")
-        time.sleep(5.0)
+        time.sleep(self.rest)
 
     async def make_followers(self) -> None:
         """Make workloads whose roll-outs are over."""

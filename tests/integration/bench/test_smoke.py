@@ -100,6 +100,7 @@ def rows(plane: ControlPlane, tmp_path: Path) -> dict[str, str]:
             interval=5,
             minute=10.0,
             followers=20,
+            rest=0.5,
             starts=1,
             bare_as_admin=True,
             quota=QUOTA,
