@@ -14,6 +14,8 @@ from support.pages import REGISTRY, every_block
 PAGES = sorted((ROOT / "docs/operating").glob("*.md"))
 # What the pages show of other programs, by the kind or by the first field, and whose it is.
 OTHERS = {
+    "ExternalSecret": "External Secrets Operator",
+    "SecretStore": "External Secrets Operator",
     "Schedule": "Velero",
     "prometheus": "the chart kube-prometheus-stack",
 }

@@ -73,7 +73,8 @@ def test_our_operator_goes_through_the_comparison_as_any_other_would(plane: Cont
 
 
 def test_the_bare_program_goes_through_the_same_arguments(plane: ControlPlane, tmp_path: Path) -> None:
-    command = "${python} -m bench.bare --kubeconfig ${kubeconfig} --size ${size} --namespaces ${namespaces}"
+    program = f"env PYTHONPATH={REPOSITORY / 'tests'} ${{python}} -m bench.bare"
+    command = f"{program} --kubeconfig ${{kubeconfig}} --size ${{size}} --namespaces ${{namespaces}}"
 
     rows = compared(plane, tmp_path, command)
 

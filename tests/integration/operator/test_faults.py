@@ -44,12 +44,10 @@ def proxy(own_plane: ControlPlane) -> Iterator[ApiProxy]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def sturdy(
-    own_plane: ControlPlane, proxy: ApiProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OperatorProcess]:
-    folder = tmp_path_factory.mktemp("operator")
-    with running_operator(own_plane, folder, "--lease-seconds", "6", elects=True, url=proxy.url) as process:
+@pytest.fixture
+def sturdy(own_plane: ControlPlane, proxy: ApiProxy, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Give an operator that has seen no outage yet: from the sixth within minutes on, what follows waits a little."""
+    with running_operator(own_plane, tmp_path, "--lease-seconds", "6", elects=True, url=proxy.url) as process:
         yield process
 
 

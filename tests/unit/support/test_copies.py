@@ -11,6 +11,9 @@ import pytest
 from support import copies
 from support.operator_process import eventually
 
+# Until a signal ends it. A signal that comes just before `signal.pause` is called would never be heard.
+WAITS = "all(__import__('time').sleep(0.05) is None for _ in iter(int, 1))"
+
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
@@ -82,7 +85,7 @@ def test_the_program_ends_as_its_copy_does(line: str, code: int, errors: str, pr
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_program_is_one_to_its_copy(sent: signal.Signals, program: Path) -> None:
     ends = f"signal.signal({int(sent)}, lambda *_: sys.exit(5))"
-    with started(program, ends, "signal.pause()") as process:
+    with started(program, ends, WAITS) as process:
         assert number(process) != process.pid
         process.send_signal(sent)
 
@@ -90,7 +93,7 @@ def test_a_signal_to_the_program_is_one_to_its_copy(sent: signal.Signals, progra
 
 
 def test_ctrl_c_is_an_exception_in_the_copy(program: Path) -> None:
-    with started(program, "pass", "signal.pause()") as process:
+    with started(program, "pass", WAITS) as process:
         number(process)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
@@ -99,7 +102,7 @@ def test_ctrl_c_is_an_exception_in_the_copy(program: Path) -> None:
 
 
 def test_a_copy_goes_with_a_program_that_is_killed(program: Path) -> None:
-    with started(program, "pass", "signal.pause()") as process:
+    with started(program, "pass", WAITS) as process:
         copy = Path(f"/proc/{number(process)}")
         assert copy.exists()
         process.kill()
