@@ -17,12 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from bench import core, fleet, hands, small_quota
 from bench.bare_cost import BareCost, bare_cost
 from bench.hands import SECRETS
-from bench.processes import first_call, started
+from bench.processes import cpu_of_tree, first_call, memory_of_tree, started
 from bench.table import Progress, Table, repeated
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
@@ -207,9 +205,9 @@ class Bench:
         async with fleet.hands(self.plane) as admin:
             since = await admin.version(SECRETS)
             fleet.change_everywhere(self.phase, "KEY_2", "changed for all")
-            refreshed = asyncio.create_task(
-                self.until_hold(admin, range(self.size), "KEY_2", "changed for all", since, seen)
-            )
+            wanted = {fleet.target_path(number): hands.holds("KEY_2", "changed for all") for number in range(self.size)}
+            follow = admin.until_each(wanted, since, seen, Progress("hold KEY_2", len(wanted)).tell)
+            refreshed = asyncio.create_task(asyncio.wait_for(follow, _PATIENCE))
 
             async def refreshing() -> bool:
                 return bool(seen)
@@ -402,21 +400,11 @@ class Bench:
         self, numbers: Sequence[int], key: str, text: str, change: Callable[[], object]
     ) -> list[float]:
         """Make a change in Phase, and return the seconds until each Secret holds the value."""
-        seen: dict[str, float] = {}
-        async with fleet.hands(self.plane) as admin:
-            since = await admin.version(SECRETS)
-            began = time.monotonic()
-            change()
-            await self.until_hold(admin, numbers, key, text, since, seen)
-        return [at - began for at in seen.values()]
-
-    async def until_hold(
-        self, admin: hands.Hands, numbers: Sequence[int], key: str, text: str, since: str, seen: dict[str, float]
-    ) -> None:
-        """Wait until each Secret holds a value, and note when it did."""
         wanted = {fleet.target_path(number): hands.holds(key, text) for number in numbers}
-        progress = Progress(f"hold {key}", len(wanted))
-        await asyncio.wait_for(admin.until_each(wanted, since, seen, progress.tell), _PATIENCE)
+        async with fleet.hands(self.plane) as admin:
+            took = await hands.changed(admin, wanted, change, _PATIENCE, Progress(f"hold {key}", len(wanted)).tell)
+        assert len(took) == len(wanted), "some targets do not hold the value"
+        return took
 
     @contextmanager
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:
@@ -457,13 +445,12 @@ KINDS = ((READS, "reads"), (PROBES, "probes"), (LISTS, "lists"))
 
 def rss(operator: OperatorProcess) -> float:
     """Return the operator's resident memory in MiB."""
-    return float(psutil.Process(operator.process.pid).memory_info().rss) / 2**20
+    return memory_of_tree(operator.process.pid)
 
 
 def seconds_of_cpu(operator: OperatorProcess) -> float:
     """Return the CPU time that the operator has used."""
-    times = psutil.Process(operator.process.pid).cpu_times()
-    return float(times.user + times.system)
+    return cpu_of_tree(operator.process.pid)
 
 
 def looks(operator: OperatorProcess) -> float:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.hands import Hands, Way, encoded, every, reach
+from bench.hands import Hands, Way, encoded, every, reach, secret_path
 
 KEYS = 10
 
@@ -28,7 +28,7 @@ async def one(hands: Hands, number: int, namespace: str) -> None:
     name = f"cr-{number}"
     mark = f"{number:032x}"
     await hands.apply(
-        f"/api/v1/namespaces/{namespace}/secrets/{name}",
+        secret_path(namespace, name),
         {
             "apiVersion": "v1",
             "kind": "Secret",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bench.hands import Hands, Way, every, reach
+from bench.hands import Hands, Way, every, reach, secret_path
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from support.api import api_of
@@ -58,11 +58,15 @@ def namespace(number: int) -> str:
     return f"bench-{number % NAMESPACES}"
 
 
+def name(number: int) -> str:
+    """Return the name of a PhaseSecret, and of its Secret."""
+    return f"cr-{number}"
+
+
 def resource(number: int, url: str, interval: int) -> dict[str, Any]:
     """Return a PhaseSecret."""
     app, environment = source(number)
-    name = f"cr-{number}"
-    return phase_secret(name, url, phaseApp=app, phaseAppEnv=environment, pollingInterval=interval)
+    return phase_secret(name(number), url, phaseApp=app, phaseAppEnv=environment, pollingInterval=interval)
 
 
 def follower(number: int) -> dict[str, Any]:
@@ -79,19 +83,19 @@ def follower(number: int) -> dict[str, Any]:
 
 def prepare(plane: ControlPlane, phase: EmbeddedPhase) -> None:
     """Make the namespaces, each with its token."""
-    for name in (*map(namespace, range(NAMESPACES)), FOLLOWED):
-        prepare_one(plane, name, phase.token("operator", form="pss"))
+    for each in (*map(namespace, range(NAMESPACES)), FOLLOWED):
+        prepare_one(plane, each, phase.token("operator", form="pss"))
 
 
-def prepare_one(plane: ControlPlane, name: str, token: str) -> None:
+def prepare_one(plane: ControlPlane, namespace: str, token: str) -> None:
     """Make a namespace, unless it is there, with a token of Phase."""
-    make_namespace(plane, name)
-    api_of(plane).apply(secret("phase-service-token", {"token": token}), name, "bench")
+    make_namespace(plane, namespace)
+    api_of(plane).apply(secret("phase-service-token", {"token": token}), namespace, "bench")
 
 
-def make_namespace(plane: ControlPlane, name: str) -> None:
+def make_namespace(plane: ControlPlane, namespace: str) -> None:
     """Make a namespace, unless it is there."""
-    api_of(plane).apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, "", "bench")
+    api_of(plane).apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "", "bench")
 
 
 @asynccontextmanager
@@ -108,7 +112,7 @@ def resource_path(number: int) -> str:
 
 def target_path(number: int) -> str:
     """Return where a PhaseSecret's Secret is."""
-    return f"/api/v1/namespaces/{namespace(number)}/secrets/cr-{number}"
+    return secret_path(namespace(number), name(number))
 
 
 async def make(plane: ControlPlane, url: str, interval: int, numbers: Iterable[int]) -> None:
@@ -122,7 +126,7 @@ async def unmake(plane: ControlPlane, numbers: Iterable[int]) -> None:
     async with hands(plane) as admin:
 
         async def one(number: int) -> None:
-            await admin.clear(f"{resource_path(number)}/cr-{number}")
+            await admin.clear(f"{resource_path(number)}/{name(number)}")
             await admin.clear(target_path(number))
 
         await every(numbers, one)

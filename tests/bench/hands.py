@@ -96,13 +96,11 @@ class Hands:
 
     async def all(self, path: str) -> list[dict[str, Any]]:
         """Return the objects of a collection."""
-        async with self._session.get(f"{self._url}{path}") as answer:
-            return list((await answer.json())["items"])
+        return list((await self.get(path))["items"])
 
     async def version(self, path: str) -> str:
         """Return the version at which a collection is now."""
-        async with self._session.get(f"{self._url}{path}", params={"limit": "1"}) as answer:
-            return str((await answer.json())["metadata"]["resourceVersion"])
+        return str((await self.get(path, limit="1"))["metadata"]["resourceVersion"])
 
     async def changes(self, path: str, since: str) -> AsyncIterator[dict[str, Any]]:
         """Yield each object of a collection as it is after a change, for as long as a client listens.
@@ -143,9 +141,14 @@ def holds(key: str, text: str) -> Wanted:
     return lambda data: data.get(key) == value
 
 
-def path_of(found: Mapping[str, Any]) -> str:
+def secret_path(namespace: str, name: str) -> str:
     """Return where a Secret is."""
-    return f"/api/v1/namespaces/{found['metadata']['namespace']}/secrets/{found['metadata']['name']}"
+    return f"/api/v1/namespaces/{namespace}/secrets/{name}"
+
+
+def path_of(found: Mapping[str, Any]) -> str:
+    """Return where a Secret is that a watch shows."""
+    return secret_path(found["metadata"]["namespace"], found["metadata"]["name"])
 
 
 @asynccontextmanager
@@ -158,6 +161,23 @@ async def reach(way: Way) -> AsyncIterator[Hands]:
         yield Hands(session, way.url)
     # aiohttp ends TLS connections some moments after their session.
     await asyncio.sleep(0.25)
+
+
+async def changed(
+    hands: Hands,
+    wanted: Mapping[str, Wanted],
+    change: Callable[[], object],
+    within: float,
+    tell: Callable[[int], None],
+) -> list[float]:
+    """Make a change; return the seconds until each of these Secrets is as wanted, for those that are in time."""
+    seen: dict[str, float] = {}
+    since = await hands.version(SECRETS)
+    began = time.monotonic()
+    change()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(hands.until_each(wanted, since, seen, tell), within)
+    return [at - began for at in seen.values()]
 
 
 async def edited(hands: Hands, paths: Iterable[str], within: float) -> list[float]:

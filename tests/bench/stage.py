@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +16,13 @@ from typing import Any
 
 from bench import fleet
 from bench.candidate import Candidate, Failed
-from bench.hands import SECRETS, Hands, edited, every, holds
+from bench.hands import Hands, changed, edited, every, holds, secret_path
 from bench.processes import cpu_of_server, cpu_of_tree, memory_of_tree
 from bench.table import Progress
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from support.api import api_of
-from support.operator_process import leased_ports
+from support.operator_process import end, leased_ports
 
 _PATIENCE = 3600.0
 # Seconds between counts, at first and for each that has passed, and at most; after looks so many times what these took.
@@ -125,7 +125,7 @@ class Stage:
             try:
                 yield Program(process, log, self.plane, before, began)
             finally:
-                _end(process)
+                end(process, 30)
 
     async def until_ready(self, program: Program) -> float:
         """Wait until every target has its keys, and every resource its condition; return the seconds that it took.
@@ -164,16 +164,16 @@ class Stage:
     async def _say_why(self, admin: Hands) -> None:
         """Show what the first resource says of itself: a template that cannot work is seen at once."""
         if not self._asked_why:
-            found = await admin.get(f"{self._path(0)}/{_name(0)}")
+            found = await admin.get(f"{self._path(0)}/{fleet.name(0)}")
             conditions = json.dumps((found.get("status") or {}).get("conditions"))
-            print(f"  none is there; {_name(0)} says {conditions}", flush=True)
+            print(f"  none is there; {fleet.name(0)} says {conditions}", flush=True)
         self._asked_why = True
 
     async def _missing(self, admin: Hands, numbers: set[int]) -> set[int]:
         """Return which of these resources are not ready."""
         if len(numbers) > _FEW:
             ready = set().union(*await asyncio.gather(*(self._ready_in(admin, name) for name in _NAMESPACES)))
-            return {number for number in numbers if _name(number) not in ready}
+            return {number for number in numbers if fleet.name(number) not in ready}
         done = set()
 
         async def one(number: int) -> None:
@@ -188,7 +188,7 @@ class Stage:
         numbers = [number for number in range(self.size) if fleet.namespace(number) == namespace]
         secrets = await admin.get(f"/api/v1/namespaces/{namespace}/secrets")
         full = {each["metadata"]["name"] for each in secrets["items"] if each.get("data", {}).keys() >= _KEYS}
-        ready = {_name(number) for number in numbers if self._secret(number) in full}
+        ready = {fleet.name(number) for number in numbers if self._secret(number) in full}
         if self.candidate.condition is None or not numbers:
             return ready
         found = await admin.get(self._path(numbers[0]))
@@ -199,7 +199,7 @@ class Stage:
         if data is None or not data.keys() >= _KEYS:
             return False
         return self.candidate.condition is None or self._says_ready(
-            await admin.get(f"{self._path(number)}/{_name(number)}")
+            await admin.get(f"{self._path(number)}/{fleet.name(number)}")
         )
 
     def _says_ready(self, found: Mapping[str, Any]) -> bool:
@@ -224,16 +224,14 @@ class Stage:
 
         All of these resources read one environment.
         """
-        seen: dict[str, float] = {}
         wanted = {self.target_path(number): holds(key, text) for number in numbers}
-        async with fleet.hands(self.plane) as admin:
-            since = await admin.version(SECRETS)
-            began = time.monotonic()
+        tell = Progress("have the value", len(wanted)).tell
+
+        def change() -> None:
             self.phase.set(*fleet.source(numbers[0]), key, text)
-            follow = admin.until_each(wanted, since, seen, Progress("have the value", len(wanted)).tell)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(follow, 60.0 + 10 * self.interval)
-        return [at - began for at in seen.values()]
+
+        async with fleet.hands(self.plane) as admin:
+            return await changed(admin, wanted, change, 60.0 + 10 * self.interval, tell)
 
     async def edited(self, numbers: Iterable[int]) -> list[float]:
         """Edit targets by hand; return the seconds until each is repaired, for those that are in time."""
@@ -242,7 +240,7 @@ class Stage:
 
     def target_path(self, number: int) -> str:
         """Return where the Secret of a resource is."""
-        return f"/api/v1/namespaces/{fleet.namespace(number)}/secrets/{self._secret(number)}"
+        return secret_path(fleet.namespace(number), self._secret(number))
 
     def _secret(self, number: int) -> str:
         return self.candidate.secret(self._of_resource(number))
@@ -271,7 +269,7 @@ class Stage:
 
     def _of_resource(self, number: int) -> dict[str, str]:
         app, environment = fleet.source(number)
-        own = {"name": _name(number), "namespace": fleet.namespace(number)}
+        own = {"name": fleet.name(number), "namespace": fleet.namespace(number)}
         return self._everywhere | own | {"app": app, "app_id": self._apps[app], "environment": environment}
 
     @cached_property
@@ -289,10 +287,6 @@ class Stage:
         }
 
 
-def _name(number: int) -> str:
-    return f"cr-{number}"
-
-
 async def _count(admin: Hands) -> int:
     """Return how many Secrets there are in the namespaces of the resources; the API server counts them."""
 
@@ -301,13 +295,3 @@ async def _count(admin: Hands) -> int:
         return len(found["items"]) + int(found["metadata"].get("remainingItemCount", 0))
 
     return sum(await asyncio.gather(*map(one, _NAMESPACES)))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -52,9 +52,13 @@ def _runner(program: Path, home: Path) -> Run:
     return run
 
 
+def path_of(program: Program) -> Path:
+    """Return where a program is, after a build if need be."""
+    return obtain([program], os.environ, Progress(sys.stderr))[program.name].path
+
+
 def _obtained(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    path = obtain([program], os.environ, Progress(sys.stderr))[program.name].path
-    return _runner(path, tmp_path_factory.mktemp(f"{program.name}-home"))
+    return _runner(path_of(program), tmp_path_factory.mktemp(f"{program.name}-home"))
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +70,7 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def helm_batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Give helm 4 again, for what needs no cluster: all its commands in one process."""
-    program = obtain([HELM_BATCH], os.environ, Progress(sys.stderr))[HELM_BATCH.name].path
-    batch = HelmBatch(program, ROOT, environment_of_go(tmp_path_factory.mktemp("helm-batch-home")))
+    batch = HelmBatch(path_of(HELM_BATCH), ROOT, environment_of_go(tmp_path_factory.mktemp("helm-batch-home")))
     yield batch.run
     batch.close()
 

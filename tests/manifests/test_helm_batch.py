@@ -1,21 +1,17 @@
 """What renders the chart in most tests, helm's commands in one process, is helm: it answers the same, to the byte."""
 
 import json
-import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from manifests.conftest import Run, environment_of_go, local
+from manifests.conftest import Run, environment_of_go, local, path_of
 from manifests.objects import CHART, ROOT
 from manifests.test_deploy_and_chart import APIS, EVERYTHING
 from phase_dev.cluster.catalog import HELM_BATCH
-from phase_dev.cluster.programs import obtain
-from phase_dev.shell.terminal import Progress
 from support.helm_batch import HelmBatch
 
 Command = tuple[list[str], str]
@@ -54,8 +50,7 @@ COMMANDS = {
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Iterator[HelmBatch]:
-    program = obtain([HELM_BATCH], os.environ, Progress(sys.stderr))[HELM_BATCH.name].path
-    batch = HelmBatch(program, ROOT, environment_of_go(tmp_path), renewed_after=len(COMMANDS) * 2 - 1)
+    batch = HelmBatch(path_of(HELM_BATCH), ROOT, environment_of_go(tmp_path), renewed_after=len(COMMANDS) * 2 - 1)
     yield batch
     batch.close()
 

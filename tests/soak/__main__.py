@@ -244,7 +244,7 @@ class Soak:
             wanted = {key: hands.encoded(value) for key, value in self._values[fleet.source(number)].items()}
             if await admin.data(fleet.target_path(number)) != wanted:
                 yield "missed_updates", f"Secret cr-{number}"
-            found = statuses.get(f"cr-{number}")
+            found = statuses.get(fleet.name(number))
             if found is None or not _is_synced(found):
                 yield "wrong_statuses", f"PhaseSecret cr-{number}: {_ready(found or {})}"
 

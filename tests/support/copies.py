@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 from support import launcher
-from support.forked import Forked
+from support.forked import Forked, run_main
 from support.operator_process import eventually
 
 # How often the process looks whether the one that started it is still there.
@@ -155,8 +155,4 @@ def _run(call: Call, program: str) -> int:
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape")  # noqa: SIM115 - for as long as the process lives
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
-    os.environ.clear()
-    os.environ.update(call.variables)
-    os.chdir(call.folder)
-    sys.argv = call.arguments
-    return int(import_module(program).main() or 0)
+    return int(run_main(program, call.arguments, call.folder, call.variables) or 0)

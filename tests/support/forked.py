@@ -119,8 +119,14 @@ def _run(module: str, arguments: Sequence[str], output: str, folder: str, variab
     with Path(output).open("ab") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
+    sys.exit(run_main(module, [module, *arguments], folder, variables))
+
+
+def run_main(module: str, words: Sequence[str], folder: str, variables: Mapping[str, str]) -> int | str | None:
+    """Run `main` of a module as a program that was started with these words, there, and return what it returns."""
     os.environ.clear()
     os.environ.update(variables)
     os.chdir(folder)
-    sys.argv = [module, *arguments]
-    sys.exit(import_module(module).main())
+    sys.argv = list(words)
+    code: int | str | None = import_module(module).main()
+    return code

@@ -202,15 +202,20 @@ def running_operator(
         eventually(lambda: answers(operator), within=patience, what="the operator becomes ready")
         yield operator
     finally:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, 10)
         _ELECTING[place] -= elects
         ports.release()
+
+
+def end(process: Process, within: float) -> None:
+    """Ask a process to end, if it has not, and kill it if it takes longer than so many seconds."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _started(

@@ -223,7 +223,8 @@ class KubeClient:
         resource = _resource(path)
         async with self._places:
             # Checked once a connection is free: the wait for it may have taken a while.
-            left = self.fence() if fenced and method != "GET" else math.inf
+            writes = fenced and method != "GET"
+            left = self.fence() if writes else math.inf
             if left <= 0:
                 raise ApiError(0, _NO_LEADER, "")
             try:
@@ -234,7 +235,7 @@ class KubeClient:
                             _target(path, query),
                             await self._headers(accept) | {"Content-Type": content_type},
                             None if body is None else encoded(body),
-                            self._check_fence if fenced and method != "GET" else _pass,
+                            self._check_fence if writes else None,
                             most,
                         )
                     )
@@ -404,10 +405,6 @@ def _target(path: str, query: Query) -> str:
 def _spelled(query: tuple[tuple[str, str], ...]) -> str:
     """Return a query as a URL has it; nearly all requests have one of a few."""
     return urlencode(query)
-
-
-def _pass() -> None:
-    """Let a request be sent that needs no right to write."""
 
 
 def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:

@@ -58,7 +58,7 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
     # Asked at the last moment: whether the request may be sent. It raises what says why not.
-    check: Callable[[], None] = lambda: None
+    check: Callable[[], None] | None = None
     # The most bytes of the answer's body that are read.
     most: int | None = None
 
@@ -121,7 +121,8 @@ class Connections:
             if protocol is None or transport is None:
                 raise aiohttp.ServerDisconnectedError
             protocol.set_response_params(read_until_eof=True, read_bufsize=_READ_AHEAD)
-            request.check()
+            if request.check is not None:
+                request.check()
             transport.write(self._spelled(way, request, head) + body)
             try:
                 message, content = await protocol.read()
