@@ -15,6 +15,7 @@ import pytest
 
 from phase_dev.cluster import Completed, ControlPlane, start_control_plane
 from support.api import api_of
+from support.namespaces import remove_namespaces
 
 Kubectl = Callable[..., Completed]
 
@@ -41,19 +42,20 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
 
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
-    """Give a namespace of the test's own; its removal is asked for and not waited for."""
+    """Give a namespace of the test's own, which is gone with all that is in it when the test is over."""
     with new_namespace(control_plane) as name:
         yield name
 
 
 @contextmanager
-def new_namespace(plane: ControlPlane) -> Iterator[str]:
-    """Make a namespace until the block ends; its removal is asked for and not waited for."""
-    name = f"test-{os.getpid()}-{next(_numbers)}"
-    api = api_of(plane)
-    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    yield name
-    api.delete("namespace", name)
+def new_namespace(plane: ControlPlane, name: str = "") -> Iterator[str]:
+    """Make a namespace, of a name that no other has, until the block ends; see `remove_namespaces`."""
+    name = name or f"test-{os.getpid()}-{next(_numbers)}"
+    api_of(plane).create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    try:
+        yield name
+    finally:
+        remove_namespaces(plane, name)
 
 
 def may(

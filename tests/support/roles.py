@@ -9,6 +9,7 @@ import yaml
 
 from phase_dev.cluster import ControlPlane
 from support.api import api_of
+from support.namespaces import remove_namespaces
 from support.operator_process import REPOSITORY
 
 
@@ -51,5 +52,4 @@ def namespaces(plane: ControlPlane, prefix: str, count: int) -> Iterator[list[st
     for name in names:
         api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield names
-    for name in names:
-        api.delete("namespace", name)
+    remove_namespaces(plane, *names)

@@ -56,6 +56,10 @@ class Client:
         """Change an object by a JSON merge patch and return what the server made of it."""
         return self._ask("PATCH", path, change, form="application/merge-patch+json")
 
+    def replace(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Replace an object, or a part of it that has a path of its own, and return what the server made of it."""
+        return self._ask("PUT", path, manifest)
+
     def delete(self, path: str, *, grace: int | None = None) -> None:
         """Delete the object or the collection at this path, unless it is gone; its end is not waited for.
 
@@ -63,7 +67,8 @@ class Client:
         """
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         try:
-            self._ask("DELETE", path, options if grace is None else {**options, "gracePeriodSeconds": grace})
+            # The answer may be the object as it was, which nobody reads.
+            self._send("DELETE", path, options if grace is None else {**options, "gracePeriodSeconds": grace})
         except CommandFailed as e:
             if e.reason != "NotFound":
                 raise
@@ -97,16 +102,36 @@ class Client:
         accept: str = "application/json",
         form: str = "application/json",
     ) -> dict[str, Any]:
+        return _read(self._send(method, path, manifest, accept=accept, form=form))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        manifest: dict[str, Any] | None = None,
+        *,
+        accept: str = "application/json",
+        form: str = "application/json",
+    ) -> httpx.Response:
         headers = {"Accept": accept} if manifest is None else {"Accept": accept, "Content-Type": form}
         try:
             response = self._http.request(method, path, json=manifest, headers=headers)
-            body: dict[str, Any] = response.json()
-        except (httpx.HTTPError, ValueError) as e:
+        except httpx.HTTPError as e:
             raise CommandFailed(f"{method} {path} got no answer from the API server: {e}") from e
         if not response.is_success:
+            body = _read(response)
             said = f"{method} {path}: {body.get('message', response.status_code)}"
             raise CommandFailed(said, reason=str(body.get("reason", "")))
-        return body
+        return response
+
+
+def _read(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body: dict[str, Any] = response.json()
+    except ValueError as e:
+        asked = f"{response.request.method} {response.request.url.raw_path.decode()}"
+        raise CommandFailed(f"{asked} got no answer from the API server: {e}") from e
+    return body
 
 
 def is_ready(url: str, ca_file: Path, token: str) -> bool:

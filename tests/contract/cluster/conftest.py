@@ -15,6 +15,7 @@ from phase_operator.reconcile.internal_errors import InternalErrors
 from support.api import api_of
 from support.clock import HandClock
 from support.cluster_fixture import control_plane
+from support.namespaces import remove_namespaces
 from support.operator_process import install
 
 __all__ = ["control_plane"]
@@ -42,4 +43,4 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
         yield RealSide(plane, namespace, KubeCluster(client, known, recorder, lambda _: None), known, client)
     finally:
         await client.close()
-        api.delete("namespace", namespace)
+        remove_namespaces(plane, namespace)

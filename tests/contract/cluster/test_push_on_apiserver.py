@@ -18,6 +18,7 @@ from phase_operator.kube.client import KubeClient, load_configuration
 from phase_operator.kube.push_homes import KubePushHomes
 from phase_operator.kube.push_sources import KubePushSources
 from support.api import Api, api_of
+from support.namespaces import remove_namespaces
 from support.operator_process import install
 
 pytestmark = pytest.mark.controlplane
@@ -53,7 +54,7 @@ async def stage(control_plane: Any) -> AsyncIterator[Stage]:
     client = KubeClient(configuration, lambda *_: None)
     yield Stage(api, client, namespace)
     await client.close()
-    api.delete("namespace", namespace)
+    remove_namespaces(control_plane, namespace)
 
 
 async def test_sources_are_found_selected_and_read(stage: Stage) -> None:

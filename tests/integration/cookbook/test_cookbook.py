@@ -12,6 +12,7 @@ from phase_dev.cluster import CommandFailed, ControlPlane
 from support.api import api_of
 from support.cookbook import Kitchen
 from support.followers import generation, until_noted
+from support.namespaces import remove_namespaces
 from support.operator_process import eventually
 from support.world import phase_secret, secret
 
@@ -236,8 +237,7 @@ def test_one_token_serves_a_team_without_one(kitchen: Kitchen) -> None:
     assert decoded(team, "shop")["ONE_TOKEN"] == value
     assert team.get("secret", "phase-service-token") is None
     team.none_left()
-    for name in ("phase-tokens", "team-a"):
-        api.delete("namespace", name)
+    remove_namespaces(kitchen.plane, "phase-tokens", "team-a")
 
 
 def test_a_sealed_token_is_used_when_it_is_unsealed(kitchen: Kitchen, kinds_of_others: None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
+from support.cluster_fixture import new_namespace
 from support.operator_process import eventually, running_operator
 from support.world import World, deployment
 
@@ -42,10 +43,9 @@ def written(world: World, *secrets: str) -> dict[str, str]:
 def neighbour(stage: World) -> Iterator[World]:
     """Give a second namespace with a token of its own."""
     found = World(stage.plane, f"{stage.namespace}-too", stage.phase, stage.canary)
-    stage.plane.kubectl("create", "namespace", found.namespace)
-    found.token()
-    yield found
-    stage.plane.kubectl("delete", "namespace", found.namespace, "--wait=false")
+    with new_namespace(stage.plane, found.namespace):
+        found.token()
+        yield found
 
 
 def test_a_secret_with_a_copied_label_is_not_deleted_as_an_old_version(world: World) -> None:

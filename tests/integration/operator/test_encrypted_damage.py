@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from phase_dev.server import EmbeddedPhase
+from support.cluster_fixture import new_namespace
 from support.operator_process import eventually
 from support.world import World, phase_secret, secret
 
@@ -181,8 +182,7 @@ def test_a_token_that_was_revoked(world: World) -> None:
 
 def test_two_namespaces_with_one_token_share_a_keyring_and_nothing_of_each_others_trouble(world: World) -> None:
     other = f"{world.namespace}-too"
-    world.plane.kubectl("create", "namespace", other)
-    try:
+    with new_namespace(world.plane, other):
         neighbour = World(world.plane, other, world.phase, world.canary)
         neighbour.token()
         settled(world)
@@ -199,8 +199,6 @@ def test_two_namespaces_with_one_token_share_a_keyring_and_nothing_of_each_other
         neighbour.until_data(["shop"], SMTP_PASSWORD="another")
         assert neighbour.condition()["status"] == "True"
         neighbour.no_phase_secrets()
-    finally:
-        world.plane.kubectl("delete", "namespace", other, "--wait=false")
 
 
 def test_references_that_name_nothing_are_each_told_with_their_reason(world: World) -> None:

@@ -21,6 +21,7 @@ from phase_operator.core.json_access import canonical, without
 from support.api import api_of
 from support.cli_files import pair_written
 from support.golden import Pair, pairs, shown
+from support.namespaces import remove_namespaces
 from support.operator_process import eventually
 from support.shared_operator import SharedOperator
 from support.world import phase_secret, secret
@@ -62,7 +63,7 @@ def standing(installed: ControlPlane, module_operator: SharedOperator) -> Iterat
         for pair in PAIRS:
             api.delete("phasesecrets", namespace=namespace_of(pair))
         eventually(lambda: not items(installed, "phasesecrets"), within=60, what="every PhaseSecret goes")
-    installed.kubectl("delete", "namespace", *map(namespace_of, PAIRS), "--wait=false")
+    remove_namespaces(installed, *map(namespace_of, PAIRS))
 
 
 def test_the_folder_is_read() -> None:

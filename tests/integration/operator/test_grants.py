@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
+from support.cluster_fixture import new_namespace
 from support.mallory import mallory_in
 from support.operator_process import REPOSITORY, eventually, running_operator
 from support.push_stage import PushStage
@@ -17,11 +18,10 @@ from support.world import World, phase_secret, secret
 def shared(stage: World) -> Iterator[World]:
     """Give a second namespace, with the only token."""
     found = World(stage.plane, f"{stage.namespace}-shared", stage.phase, stage.canary)
-    stage.plane.kubectl("create", "namespace", found.namespace)
-    stage.plane.kubectl("-n", stage.namespace, "delete", "secret", names.DEFAULT_TOKEN_SECRET)
-    found.token()
-    yield found
-    stage.plane.kubectl("delete", "namespace", found.namespace, "--wait=false")
+    with new_namespace(stage.plane, found.namespace):
+        stage.plane.kubectl("-n", stage.namespace, "delete", "secret", names.DEFAULT_TOKEN_SECRET)
+        found.token()
+        yield found
 
 
 def official(shared: World, *, target: str | None = None) -> dict[str, Any]:

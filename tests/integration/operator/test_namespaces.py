@@ -13,6 +13,7 @@ import pytest
 from support.api import api_of
 from support.cut_tunnel import tunnel_to
 from support.lease_stage import dynamic_secret
+from support.namespaces import remove_namespaces
 from support.operator_process import OperatorProcess, eventually, running_operator
 from support.push_stage import push_secret
 from support.roles import Roles, namespaces, roles_in
@@ -92,8 +93,7 @@ def beside(stage: World, roles: Roles, tmp_path: Path) -> Iterator[tuple[Operato
     watched = flags([stage.namespace, absent, closed])
     with running_operator(stage.plane, tmp_path, *watched, home=roles.home) as operator:
         yield operator, absent, closed
-    for name in (absent, closed):
-        api_of(stage.plane).delete("namespace", name)
+    remove_namespaces(stage.plane, absent, closed)
 
 
 def test_a_namespace_that_is_not_there_costs_the_others_nothing(

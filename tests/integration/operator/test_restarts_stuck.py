@@ -8,6 +8,7 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from support import suspended
+from support.cluster_fixture import new_namespace
 from support.followers import SETTLE, change, generation, pod, pods, told, until_noted, until_restarted, workload
 from support.operator_process import OperatorProcess, eventually, running_operator
 from support.world import World
@@ -111,25 +112,25 @@ def until_all_places_are_taken(world: World, names: Sequence[str]) -> None:
 
 
 def test_stuck_roll_outs_of_one_namespace_hold_up_no_other(world: World) -> None:
-    neighbour = World(world.plane, f"{world.namespace}-stuck", world.phase, world.canary)
-    neighbour.operator = world.operator
-    world.plane.kubectl("create", "namespace", neighbour.namespace)
-    neighbour.token()
-    every = [f"stuck-{number}" for number in range(12)]
-    for name in every:
-        neighbour.apply(workload(name=name, replicas=1, spec=pod(**NOWHERE), progressDeadlineSeconds=NEVER))
-    neighbour.phase_secret()
-    neighbour.until_ready()
-    until_noted(neighbour, *(("deployment", name) for name in every))
-    until_all_places_are_taken(neighbour, every)
-    world.apply(workload(replicas=1))
-    world.phase_secret()
-    world.until_ready()
-    until_running(world, 1)
-    until_noted(world)
+    with new_namespace(world.plane, f"{world.namespace}-stuck") as other:
+        neighbour = World(world.plane, other, world.phase, world.canary)
+        neighbour.operator = world.operator
+        neighbour.token()
+        every = [f"stuck-{number}" for number in range(12)]
+        for name in every:
+            neighbour.apply(workload(name=name, replicas=1, spec=pod(**NOWHERE), progressDeadlineSeconds=NEVER))
+        neighbour.phase_secret()
+        neighbour.until_ready()
+        until_noted(neighbour, *(("deployment", name) for name in every))
+        until_all_places_are_taken(neighbour, every)
+        world.apply(workload(replicas=1))
+        world.phase_secret()
+        world.until_ready()
+        until_running(world, 1)
+        until_noted(world)
 
-    change(world)
+        change(world)
 
-    until_restarted(world, since=1)
-    until_running(world, 1)
-    neighbour.no_phase_secrets()
+        until_restarted(world, since=1)
+        until_running(world, 1)
+        neighbour.no_phase_secrets()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
+from support.cluster_fixture import new_namespace
 from support.mallory import Mallory, mallory_in
 from support.operator_process import eventually
 from support.world import World, phase_secret, secret
@@ -26,11 +27,10 @@ def mallory(world: World) -> Iterator[Mallory]:
 def neighbour(world: World) -> Iterator[World]:
     """Give a namespace beside it, with a token and a Secret."""
     found = World(world.plane, f"{world.namespace}-neighbour", world.phase, world.canary)
-    world.plane.kubectl("create", "namespace", found.namespace)
-    found.token()
-    found.apply(secret("precious", {"A": world.canary.value("precious")}))
-    yield found
-    world.plane.kubectl("delete", "namespace", found.namespace, "--wait=false")
+    with new_namespace(world.plane, found.namespace):
+        found.token()
+        found.apply(secret("precious", {"A": world.canary.value("precious")}))
+        yield found
 
 
 def token_in(namespace: str, name: str = names.DEFAULT_TOKEN_SECRET) -> dict[str, Any]:

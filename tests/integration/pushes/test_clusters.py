@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.cluster_fixture import new_namespace
 from support.operator_process import running_operator
 from support.push_stage import NAME, PushStage
 
@@ -15,11 +16,10 @@ from support.push_stage import NAME, PushStage
 def other(stage: PushStage) -> Iterator[PushStage]:
     """Give the namespace of another cluster, where nothing is but a token."""
     name = f"{stage.namespace}-west"
-    stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    found = dataclasses.replace(stage, namespace=name)
-    found.token()
-    yield found
-    stage.api.delete("namespace", name)
+    with new_namespace(stage.plane, name):
+        found = dataclasses.replace(stage, namespace=name)
+        found.token()
+        yield found
 
 
 def test_two_clusters_that_want_one_entry_are_told_who_has_it_and_the_second_gets_it_when_the_first_lets_go(
