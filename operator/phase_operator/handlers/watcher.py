@@ -1,12 +1,14 @@
 """The watch of our resources, run by kopf, and its supervision.
 
-Rule: kopf only watches; its event handlers put keys into our queue. Where kopf would end the process (a long 5xx, lost
+Rule: kopf only watches; its event handlers put keys into our queue. What a list contains is taken on its way to kopf
+(kube/kopf_requests.py), which would start tasks for each object. Where kopf would end the process (a long 5xx, lost
 RBAC, a deleted CRD) the watch is restarted in place, and the loop keeps running with all that it knows.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence, Set
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -29,9 +31,10 @@ SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
 # How often we look whether a kind that is not served can be by now.
 _SERVED_AGAIN = 10.0
-# kopf handles all objects of a part of a list at once, each by a task that keeps the object while it waits for another
-# event. How many objects a part has, and how many seconds a task waits:
+# How many objects a part of a list has.
 _PART = 100
+# kopf handles the events of each object in a task, which keeps the object while it waits for another event: for so many
+# seconds.
 _IDLE = 0.02
 # Pauses after an interruption: while the API server cannot be reached, and then until the watch has shown what a list
 # contains. They grow, because a list of thousands of objects is expensive.
@@ -39,6 +42,12 @@ _AWAY = 1.0
 _LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
 # A watch that lasted this long was healthy: its failure counts as the first.
 _WENT_WELL = 30.0
+# Makes kopf's session, given what to call when a list is read, whether an event shows nothing but a status write of
+# ours, and what takes the objects in lists, by their plural.
+Session = Callable[
+    [Callable[[], None], Callable[[Mapping[str, Any]], bool], Mapping[str, Callable[[Mapping[str, Any]], None]]],
+    aiohttp.ClientSession,
+]
 
 
 class Watcher:
@@ -51,7 +60,7 @@ class Watcher:
         is_back: Callable[[], None],
         listed: asyncio.Event,
         is_own_version: Callable[[Mapping[str, Any]], bool],
-        session: Callable[[Callable[[], None], Callable[[Mapping[str, Any]], bool]], aiohttp.ClientSession],
+        session: Session,
         server: str,
         served: Callable[[], Awaitable[Set[str]]],
         clock: Clock,
@@ -240,7 +249,8 @@ class Watcher:
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            session = self._session(self.listed_anew, self.is_own)
+            listed = {kind.plural: partial(kind.take, "LISTED") for kind in self._kinds}
+            session = self._session(self.listed_anew, self.is_own, listed)
             return kopf.AiohttpSession(server=self._server, aiohttp_session=session)
 
         for kind in self._kinds:

@@ -32,7 +32,7 @@ from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.connections import Connections, Request, Server, address
 from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
 from phase_operator.kube.identity import Identity
-from phase_operator.kube.kopf_requests import Answers, KopfRequests
+from phase_operator.kube.kopf_requests import Answers, KopfRequests, Take
 from phase_operator.kube.lines import LineReader, ResponseLines, Watch
 from phase_operator.kube.paths import OURS
 from phase_operator.kube.raw_json import NO_JSON, JsonReader, json_object
@@ -362,11 +362,13 @@ class KubeClient:
         lists: Callable[[], None],
         is_news: Callable[[Event], bool] = lambda _: True,
         merged: Mapping[str, Answers] = {},
+        taken: Mapping[str, Take] = {},
     ) -> aiohttp.ClientSession:
         """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
         `lists` is called whenever kopf begins to read a list. In place of an event that is no news, kopf gets a
-        bookmark; it gets no long managedFields. What is `merged` answers the watches of the paths that it names.
+        bookmark; it gets no long managedFields. What is `merged` answers the watches of the paths that it names, and
+        what is `taken` gets the objects of the lists of its paths in place of kopf.
         """
         passed = KopfRequests(
             json=self._json,
@@ -375,6 +377,7 @@ class KubeClient:
             lists=lists,
             is_news=is_news,
             merged=merged,
+            taken=taken,
             listing=asyncio.Semaphore(CONNECTIONS),
             timeout=_TIMEOUT,
         )

@@ -1,17 +1,19 @@
 """What a request of kopf passes on its way to the API server, and its answer on the way back.
 
-Rule: kopf knows nothing of it. It reopens a failing watch without a pause, so the pauses are made here.
+Rule: kopf knows nothing of it. It reopens a failing watch without a pause, so the pauses are made here. It would start
+several tasks for each object of a list, so the objects are taken from the list here, and kopf finds none in it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 
 from phase_operator.core.flow.pace import TokenBuckets
 from phase_operator.core.flow.paced_events import Event
+from phase_operator.core.json_access import mappings
 from phase_operator.kube.part_size import PartSize, read_list
 from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.reach import Reach
@@ -20,6 +22,8 @@ from phase_operator.kube.watch_content import WatchContent
 # How often kopf may open a watch; it makes no pauses of its own.
 _REOPENED_AT_ONCE = 3.0
 _REOPENED_PER_SECOND = 0.5
+# Takes an object of a list.
+Take = Callable[[Mapping[str, Any]], None]
 
 
 class Answers(Protocol):
@@ -45,6 +49,8 @@ class KopfRequests:
     is_news: Callable[[Event], bool]
     # What answers the watch of a collection instead of the API server, by its path.
     merged: Mapping[str, Answers]
+    # What takes the objects of a collection's list, by its path; kopf gets the list without them.
+    taken: Mapping[str, Take]
     # How many lists are read at a time, and the seconds that one may take.
     listing: asyncio.Semaphore
     timeout: float
@@ -78,16 +84,28 @@ class KopfRequests:
         path, query = request.url.path, request.url.query
         if "limit" in query and "continue" not in query:
             self.lists()
-        size = self.sizes.setdefault(path, PartSize(int(query["limit"]))) if "limit" in query else None
+        # Read here, within the timeout; kopf then finds the body in memory.
+        if "limit" in query:
+            return await self._part(request, handler, self.sizes.setdefault(path, PartSize(int(query["limit"]))))
+        async with self.listing, asyncio.timeout(self.timeout):
+            response = await handler(request)
+            await response.read()
+            return response
+
+    async def _part(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType, size: PartSize
+    ) -> aiohttp.ClientResponse:
+        """Read a part of a list, and have its objects taken if anything takes them."""
         try:
             async with self.listing, asyncio.timeout(self.timeout):
-                # Read here, within the timeout; kopf then finds the body in memory.
-                if size is not None:
-                    return await read_list(request, handler, size, self.json)
-                response = await handler(request)
-                await response.read()
-                return response
+                response, document = await read_list(request, handler, size, self.json)
         except TimeoutError:
-            if size is not None:
-                size.was_too_long()
+            size.was_too_long()
             raise
+        if (take := self.taken.get(request.url.path)) is not None and document is not None and "items" in document:
+            objects, document["items"] = document["items"], []
+            for each in mappings(objects):
+                take(each)
+                # A part may hold megabytes: others have their turn after each object.
+                await asyncio.sleep(0)
+        return response

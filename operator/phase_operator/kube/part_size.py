@@ -5,7 +5,7 @@ too long is asked for again with fewer objects; a single object is read whatever
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 
@@ -64,10 +64,20 @@ async def bytes_within(content: aiohttp.StreamReader, most: int | None) -> bytes
     return b"".join(parts)
 
 
+class ReadPart(NamedTuple):
+    """A part of a list: the answer, and the document in it; None if it holds none."""
+
+    response: aiohttp.ClientResponse
+    document: dict[str, Any] | None
+
+
 async def read_list(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType, size: PartSize, json: JsonReader
-) -> aiohttp.ClientResponse:
-    """Send the request for a part of a list, and return the answer with its body read, without managedFields."""
+) -> ReadPart:
+    """Send the request for a part of a list, and return the answer with its body read, without managedFields.
+
+    The answer gives that very document to whoever reads it: what is changed in it is changed for them.
+    """
     while True:
         request.url = request.url.update_query(limit=str(size.now))
         response = await send(request)
@@ -80,7 +90,7 @@ async def read_list(
             if document is not None:
                 # kopf would parse it again, all at once.
                 response.json = partial(_given, document)  # type: ignore[method-assign]  # this answer's alone
-            return response
+            return ReadPart(response, document)
         size.was_too_long()
 
 

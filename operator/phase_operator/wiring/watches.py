@@ -15,6 +15,7 @@ from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.handlers.kind import Listing, ShownKind
 from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.cluster import KubeCluster
+from phase_operator.kube.kopf_requests import Take
 from phase_operator.kube.merged_watch import MergedWatch
 from phase_operator.kube.paths import COLLECTIONS, CORE, OURS, object_path
 from phase_operator.kube.push_watch import PushSink
@@ -66,10 +67,16 @@ class Watches:
         if loop.tenancy.asks_for_labels:
             self.metadata.append(self._watch(_collection(CORE, "namespaces", ""), self._calls(loop.labels)))
 
-    def _session(self, lists: Callable[[], None], is_own: Callable[[Mapping[str, Any]], bool]) -> aiohttp.ClientSession:
-        """Return the session of kopf, for which an event `is_own` if it shows nothing but a status write of ours."""
+    def _session(
+        self, lists: Callable[[], None], is_own: Callable[[Mapping[str, Any]], bool], listed: Mapping[str, Take]
+    ) -> aiohttp.ClientSession:
+        """Return the session of kopf, for which an event `is_own` if it shows nothing but a status write of ours.
+
+        `listed` takes the objects of the lists, by their plural.
+        """
         news = partial(is_news, is_own, self._loop.cluster.own_versions.has)
-        return self._edges.client.session_for_watching(lists, news, self._merged)
+        taken = {object_path(OURS, plural, ""): take for plural, take in listed.items()}
+        return self._edges.client.session_for_watching(lists, news, self._merged, taken)
 
     def problem(self) -> str | None:
         """Return why resources may be unknown in a list of namespaces; None if all are known."""

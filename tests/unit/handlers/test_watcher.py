@@ -1,9 +1,9 @@
 """The store is complete before anybody calls us ready, and what vanished unseen is found."""
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -15,6 +15,7 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.kind import Listing, ShownKind
 from phase_operator.handlers.watcher import Watcher
+from phase_operator.kube.kopf_requests import Take
 from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore
 from support.any_json import deep
 from support.builders import phase_secret
@@ -421,6 +422,29 @@ async def test_each_kind_has_a_watch_of_its_own_and_a_store_of_its_own() -> None
     assert (list(one.resources.keys()), list(other.resources.keys())) == ([], other.changed)
     assert not handlers["phasethings"].when(event=event)
     assert handlers["phasesecrets"].when(event=event)
+
+
+async def test_each_kind_takes_the_objects_of_its_own_list() -> None:
+    sweep = Sweep([], [])
+    watcher, one, other = two_kinds(sweep)
+    given: list[Mapping[str, Take]] = []
+
+    def session(_: object, __: object, listed: Mapping[str, Take]) -> aiohttp.ClientSession:
+        given.append(listed)
+        return aiohttp.ClientSession()
+
+    watcher._session = session
+    [login] = watcher._registry()._activities.get_all_handlers()
+    made: Any = await cast("Any", login.fn)()
+    await made.aiohttp_session.close()
+    [taken] = given
+
+    for plural in ("phasethings", "phasesecrets", "phasethings"):
+        taken[plural](phase_secret(key("shop")))
+
+    assert taken.keys() == {"phasesecrets", "phasethings"}
+    assert (one.changed, other.changed) == ([key("shop")], [ObjectKey("team", "shop", "PhaseThing")])
+    assert list(one.resources.keys()) == one.changed
 
 
 async def test_one_look_at_what_is_served_is_for_all_kinds() -> None:

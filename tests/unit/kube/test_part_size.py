@@ -1,9 +1,12 @@
 """Lists are read in parts whose size in bytes is bounded, however large tenants make their objects."""
 
+import asyncio
 import json
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -88,6 +91,58 @@ async def test_the_watch_engine_lists_large_objects_in_small_parts() -> None:
 
     assert found == [str(number) for number in range(40)]
     assert longest <= LONGEST_LIST
+
+
+async def test_the_objects_of_a_list_are_taken_on_their_way_to_the_watch_engine() -> None:
+    events: list[str] = []
+
+    def take(found: Mapping[str, Any]) -> None:
+        events.append(found["metadata"]["name"])
+
+    async def others() -> None:
+        while True:
+            events.append("others")
+            await asyncio.sleep(0)
+
+    taken = {PATH: take}
+    async with served(lists(*LARGE)) as client, client.session_for_watching(lambda: None, taken=taken) as session:
+        other = asyncio.create_task(others())
+        found, longest = await names_for_kopf(session)
+        other.cancel()
+
+    assert (found, longest <= LONGEST_LIST) == ([], True)
+    assert [each for each in events if each != "others"] == [str(number) for number in range(40)]
+    following = dict(pairwise(events))
+    assert {following[str(number)] for number in range(40)} == {"others"}, "others have a turn after each object"
+
+
+async def test_the_objects_of_other_lists_are_left_to_the_watch_engine() -> None:
+    taken = {f"{PATH}s": lambda _: pytest.fail("it is of another list")}
+    async with served(lists(10, 10)) as client, client.session_for_watching(lambda: None, taken=taken) as session:
+        assert (await names_for_kopf(session))[0] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (410, '{"kind": "Status", "code": 410, "reason": "Expired"}'),
+        (500, "no JSON"),
+        (200, "[1, 2]"),
+        (200, '{"items": null}'),
+        (200, '{"items": [null, 3]}'),
+    ],
+)
+async def test_an_answer_without_objects_reaches_the_watch_engine_as_it_is(status: int, text: str) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, text=text, content_type="application/json")
+
+    taken = {PATH: lambda _: pytest.fail("it is no object")}
+    async with (
+        served(answer) as client,
+        client.session_for_watching(lambda: None, taken=taken) as session,
+        session.get(PATH, params={"limit": "500"}) as response,
+    ):
+        assert (response.status, await response.text()) == (status, text)
 
 
 async def test_an_object_that_is_larger_than_a_part_may_be_is_read_by_itself() -> None:
