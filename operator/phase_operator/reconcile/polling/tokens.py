@@ -23,6 +23,8 @@ class Tokens:
         # Queues the users of a token Secret.
         self._wake = wake
         self._known: dict[ObjectKey, Token] = {}
+        # What was made of a token, which is the same for all who use it.
+        self._credentials: dict[ObjectKey, tuple[Token, Credential]] = {}
         self._locks: dict[ObjectKey, asyncio.Lock] = {}
         # Grows with every change, so that a read that began before one is not kept after it.
         self._era: dict[ObjectKey, int] = {}
@@ -44,13 +46,18 @@ class Tokens:
         """Return what Phase is asked with; raise ExpectedError, also if the token may not go to the host of `ask`."""
         token = await self.get(ask.token_key)
         check_annotation(token.hosts, ask.base_url, ask.token_key)
-        return phase.credential(token.text)
+        made_of, credential = self._credentials.get(ask.token_key, (None, None))
+        if credential is None or made_of is not token:
+            credential = phase.credential(token.text)
+            if self._known.get(ask.token_key) is token:
+                self._credentials[ask.token_key] = (token, credential)
+        return credential
 
     def changed(self, key: ObjectKey) -> None:
         """Read a Secret that changed again, and run the PhaseSecrets that use it, if there are any."""
         if key in self._users:
             self._era[key] = self._era.get(key, 0) + 1
-            self._known.pop(key, None)
+            self._drop(key)
             self._wake(key)
 
     def all_changed(self) -> None:
@@ -60,6 +67,10 @@ class Tokens:
 
     def forget(self, key: ObjectKey) -> None:
         """Drop all that is known of a Secret that nobody names any more."""
-        self._known.pop(key, None)
+        self._drop(key)
         self._locks.pop(key, None)
         self._era.pop(key, None)
+
+    def _drop(self, key: ObjectKey) -> None:
+        self._known.pop(key, None)
+        self._credentials.pop(key, None)

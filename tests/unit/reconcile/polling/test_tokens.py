@@ -5,13 +5,14 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.source.query import ask_of
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.reconcile.index import ReverseIndex
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Token
-from support.builders import KEY, TOKEN
+from support.builders import KEY, TOKEN, parsed
 from support.clock import settle
-from support.fakes import FakeCluster
+from support.fakes import NO_TOKEN, FakeCluster, FakePhase
 
 OTHER = ObjectKey("team", "other")
 
@@ -50,6 +51,44 @@ async def test_each_secret_is_read_for_itself() -> None:
     found = await asyncio.gather(tokens.get(TOKEN), tokens.get(OTHER))
 
     assert tuple(found) == (Token(SecretValue("token-text")), Token(SecretValue("other")))
+
+
+async def test_a_credential_serves_all_who_use_its_token_until_that_may_have_changed() -> None:
+    cluster, phase = FakeCluster(), FakePhase()
+    tokens, ask = tokens_of(cluster), ask_of(parsed(), "team")
+    first = await tokens.credential(ask, phase)
+    assert await tokens.credential(ask, phase) is first
+
+    cluster.tokens[TOKEN] = "rotated"
+    tokens.changed(TOKEN)
+    rotated = await tokens.credential(ask, phase)
+    assert rotated.header == SecretValue("rotated")
+
+    cluster.tokens[TOKEN] = NO_TOKEN
+    tokens.changed(TOKEN)
+    for _ in range(2):
+        with pytest.raises(Waiting):
+            await tokens.credential(ask, phase)
+
+    cluster.tokens[TOKEN] = "rotated"
+    tokens.changed(TOKEN)
+    assert await tokens.credential(ask, phase) == rotated
+
+
+@pytest.mark.parametrize("how", ["changed", "forget"])
+async def test_a_credential_is_not_kept_beyond_its_token(how: str) -> None:
+    cluster = FakeCluster()
+    tokens, ask = tokens_of(cluster), ask_of(parsed(), "team")
+    reading = asyncio.create_task(tokens.credential(ask, FakePhase()))
+    await settle(1)
+    getattr(tokens, how)(TOKEN)
+    early = await reading
+
+    late = await tokens.credential(ask, FakePhase())
+    getattr(tokens, how)(TOKEN)
+
+    assert early == late
+    assert tokens._credentials == {}
 
 
 @pytest.mark.parametrize("how", ["changed", "forget"])
