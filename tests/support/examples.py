@@ -5,8 +5,15 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("project", deadline=None, print_blob=bool(os.environ.get("CI")))
 settings.register_profile("check", settings.get_profile("project"), max_examples=25)
 settings.load_profile("project")
+
+
+def seeds(count: int) -> list[object]:
+    """Return the seeds of a simulation. Of these, too, `make check` takes a quarter: the others are `thorough`."""
+    usual = range(-(-count // 4))
+    return [pytest.param(seed, marks=() if seed in usual else pytest.mark.thorough) for seed in range(count)]

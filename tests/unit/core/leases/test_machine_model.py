@@ -9,6 +9,7 @@ from phase_operator.core.leases.facts import Wanted
 from phase_operator.core.leases.ledger import LeaseState, serving
 from phase_operator.core.leases.steps import Ask, GiveBack, Look, Resolve, Wait
 from phase_operator.core.leases.unclear import SURELY_LISTED
+from support.examples import seeds
 from support.lease_world import GUNICORN, HOST, Trouble, World
 
 EVERYTHING = Trouble(
@@ -29,7 +30,7 @@ EVERYTHING = Trouble(
 _DAY = 86400.0
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(40))
 def test_no_trouble_leaks_a_lease(seed: int) -> None:
     """2,500 steps each; afterwards the leases that live are those of the ledger, and there is one to serve."""
     world = World(seed, EVERYTHING)
@@ -46,7 +47,7 @@ def test_no_trouble_leaks_a_lease(seed: int) -> None:
     assert world.cluster.target == serves.attempt
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_no_forged_row_or_record_has_a_lease_of_others_revoked(seed: int) -> None:
     """300 steps each. A tenant who forges loses what the ledger knew of his own leases, and nothing of others."""
     world = World(seed, replace(EVERYTHING, forged=0.1, foreign=0.0))
@@ -60,7 +61,7 @@ def test_no_forged_row_or_record_has_a_lease_of_others_revoked(seed: int) -> Non
     assert sum(each.is_of_neighbour for each in world.phase.issued) > 5
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_a_deleted_resource_leaves_no_lease(seed: int) -> None:
     """Whatever happened before: all is given back."""
     world = World(seed, EVERYTHING)
@@ -101,7 +102,7 @@ def test_restarts_ask_for_no_lease() -> None:
     assert all(isinstance(each, Wait) for each in world.steps[before:])
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(10))
 def test_a_kill_a_minute_puts_off_no_last_look_and_hides_no_lease(seed: int) -> None:
     """Of 40 calls many are lost; the leases that they made live until they are found, and kills come all the time."""
     trouble = Trouble(lost_answer=0.5, slow_call=0.3, late_call=0.3, no_expiry=1.0, skew=7.0)

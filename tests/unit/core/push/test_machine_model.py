@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.examples import seeds
 from support.push_world import Trouble, World, unsettled
 
 EVERYTHING = Trouble(
@@ -21,7 +22,7 @@ EVERYTHING = Trouble(
 )
 
 
-@pytest.mark.parametrize("seed", range(32))
+@pytest.mark.parametrize("seed", seeds(32))
 def test_no_trouble_touches_entries_of_others_and_all_converges(seed: int) -> None:
     """2,600 steps each, 109,200 with those below. The world itself fails when a call names what is not ours."""
     world = World(seed, EVERYTHING)
@@ -32,7 +33,7 @@ def test_no_trouble_touches_entries_of_others_and_all_converges(seed: int) -> No
     assert list(unsettled(world)) == []
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(10))
 def test_nothing_is_made_twice_by_one_cluster(seed: int) -> None:
     """2,600 steps each. A status that is lost with a call under way is the exception, and its twin is removed."""
     world = World(seed, replace(EVERYTHING, lost_status=0.0, person=0.02))

@@ -13,6 +13,7 @@ import pytest
 
 from phase_dev.server.cloud import CloudAction, CloudFaultKind
 from phase_dev.server.leasing import LAG_AFTER_OUTAGE
+from support.examples import seeds
 from unit.phase_dev.server.builders import Installation
 from unit.phase_dev.server.test_leases import LEASING, ask, listed, renew, revoke
 
@@ -92,7 +93,7 @@ class Story:
         assert not overdue or not self.worker or (since is not None and since > late)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 async def test_lists_and_cloud_account_tell_the_same_story(seed: int) -> None:
     story = Story(seed)
     for _ in range(STEPS):

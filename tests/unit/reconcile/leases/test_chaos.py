@@ -14,6 +14,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.leases.ledger import LeaseState
+from support.examples import seeds
 from support.lease_house import KEY, TARGET, UID, LeaseHouse, dynamic_secret
 
 LOST = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be asked: the connection breaks")
@@ -131,7 +132,7 @@ class Chaos:
         assert not self.house.faulty
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20))
 async def test_after_a_bad_time_what_lives_is_in_the_ledger_and_the_target_has_what_serves(seed: int) -> None:
     chaos = Chaos(seed)
     await chaos.run(25)

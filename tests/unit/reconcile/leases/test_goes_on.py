@@ -25,6 +25,7 @@ from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.leases.lists import PATIENCE, Lists
 from phase_operator.reconcile.leases.subject import Subject
 from support.builders import DIGEST_KEY
+from support.examples import seeds
 from support.lease_house import KEY, UID, LeaseHouse, dynamic_secret
 
 LOST = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be asked: the connection breaks")
@@ -117,7 +118,7 @@ class BadTime:
         self.house.cluster.errors.clear()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 async def test_after_the_last_fault_each_resource_soon_has_a_lease_that_serves(seed: int) -> None:
     bad = BadTime(seed)
     try:

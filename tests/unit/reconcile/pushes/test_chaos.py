@@ -15,6 +15,7 @@ from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Pushed
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.spec import Generated
+from support.examples import seeds
 from support.push_api import lost
 from support.push_house import AT, KEY, KilledError, PushCluster, PushHouse, named, person_makes, world
 from support.push_world import Stored
@@ -108,7 +109,7 @@ class Chaos:
                 await house.pass_time(200, step=20)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 async def test_no_trouble_touches_entries_of_others_and_all_converges(seed: int) -> None:
     chaos = Chaos(seed)
     for _ in range(STEPS):
