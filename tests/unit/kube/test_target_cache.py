@@ -269,8 +269,9 @@ def test_an_object_finds_room_once_others_have_gone(watched: Watched) -> None:
 
 
 def test_an_object_that_changes_again_and_again_counts_once(watched: Watched) -> None:
+    found = strange(0)
     for version in range(1, 100):
-        watched.sink.seen(strange(0) | {"resourceVersion": str(version)})
+        watched.sink.seen(found | {"resourceVersion": str(version)})
 
     known = watched.known.get(place(strange(0)))
     assert known is not None
