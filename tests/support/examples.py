@@ -13,6 +13,11 @@ settings.register_profile("check", settings.get_profile("project"), max_examples
 settings.load_profile("project")
 
 
+def examples(count: int) -> int:
+    """Return how many examples a property test tries that wants so many: in `make check` a quarter of them."""
+    return max(1, count * settings().max_examples // 100)
+
+
 def seeds(count: int) -> list[object]:
     """Return the seeds of a simulation. Of these, too, `make check` takes a quarter: the others are `thorough`."""
     usual = range(-(-count // 4))

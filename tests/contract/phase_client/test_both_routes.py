@@ -19,6 +19,7 @@ from phase_operator.core.source.keyring import Decrypted, Keyring
 from phase_operator.core.values import Entry, SecretValue, Snapshot
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
+from support.examples import examples
 from unit.phase.builders import failure
 
 APP = "vault"
@@ -131,7 +132,7 @@ PLACE_OF_KEY = st.tuples(st.sampled_from(PLACES), st.sampled_from(["A", "B", "K.
 
 
 @settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -20,6 +20,7 @@ from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import query
+from support.examples import examples
 
 PATHS = ["/", "/a", "/a/b", "/A"]
 TAGS = ["db", "DB", "aws", "a b"]
@@ -46,7 +47,7 @@ def server() -> Iterator[EmbeddedPhase]:
         yield phase
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     held=secrets,
     path=st.sampled_from([*PATHS, None, "/none"]),

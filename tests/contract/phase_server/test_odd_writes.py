@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contract.phase_server.compared import SECRETS, ask
 from contract.phase_server.write_cases import before_writes
+from support.examples import examples
 
 TEXTS = ["", " ", "A", "a", "\0", "\ud800", "x" * 65, "sealed", "${A}", "${/a/A}", "\u017f"]
 PATHS = ["/a", "a//b/", "/aws", "/..", "/\ud800", "/a\0", "/" + "f" * 65]
@@ -34,7 +35,7 @@ WRITES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(writes=st.lists(WRITES, min_size=1, max_size=4), account=st.sampled_from(["operator", "person", "old"]))
 def test_an_odd_write_is_refused_on_purpose_and_spoils_nothing(
     caplog: pytest.LogCaptureFixture, writes: list[tuple[str, list[object]]], account: str

@@ -10,6 +10,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.targets.desired import Desired
 from support.builders import config_entry, entry, spec
 from support.evaluating import evaluate
+from support.examples import examples
 
 Target = dict[str, Any]
 
@@ -48,7 +49,7 @@ FOR_CONFIG = [
     st.lists(st.sampled_from(CHOICES), max_size=12),
     st.lists(st.sampled_from(FOR_CONFIG), max_size=6),
 )
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_exactly_the_bad_ones_are_errors(
     secrets: list[tuple[Target, Reason | None]], config_maps: list[tuple[Target, Reason | None]]
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from phase_operator.reconcile.queue.schedule import Priority, Schedule
 from phase_operator.reconcile.queue.work_queue import QueueClosedError, Waiter, WorkQueue
 from support.clock import HandClock, settle
+from support.examples import examples
 
 NEW, CHANGED, PERIODIC = Priority.NEW, Priority.CHANGED, Priority.PERIODIC
 
@@ -605,7 +606,7 @@ class TimedWork:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 8))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_each_piece_of_work_begins_on_time_and_wakes_one_worker(delays: list[int], workers: int) -> None:
     async def check() -> None:
         clock = HandClock()

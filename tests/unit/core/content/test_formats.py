@@ -28,6 +28,7 @@ from phase_operator.api.v1alpha1.phasesecret import Format
 from phase_operator.core.content.formats import default_file_key, file_of
 from phase_operator.core.content.keys import legal
 from phase_operator.core.errors import Waiting
+from support.examples import examples
 
 PAGE = Path(__file__).parents[4] / "docs/formats.md"
 FILES = [form for form in Format if form is not Format.KEY_PER_ENTRY]
@@ -189,7 +190,7 @@ def test_every_key_and_value_of_a_yaml_file_stands_in_quotes(values: dict[str, s
 
 
 @given(VALUES)
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_a_properties_file_is_read_back(values: dict[str, str]) -> None:
     # jproperties takes this one letter, which Java reads right, for a byte order mark.
     values = {key: text.replace("\ufeff", "") for key, text in values.items()}

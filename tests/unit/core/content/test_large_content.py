@@ -20,6 +20,7 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.values import Entry
 from support.builders import config_entry, entry, spec
 from support.evaluating import evaluate
+from support.examples import examples
 
 SHAPES: dict[str, dict[str, Any]] = {
     "keys": {},
@@ -107,7 +108,7 @@ class TestAnyBytes:
 
     @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
     @given(text=st.text(st.characters(), max_size=60))
-    @settings(max_examples=40)
+    @settings(max_examples=examples(40))
     def test_every_shape_takes_any_text_or_says_why_not(self, shape: dict[str, Any], text: str) -> None:
         found = make([entry("KEY_0", text), entry("KEY_1", "b")], **shape)
 

@@ -20,6 +20,7 @@ from phase_operator.core.push.spec import PushSpec, push_spec
 from phase_operator.core.refs import Kind
 from phase_operator.core.source.folders import is_below
 from support.any_json import shallow
+from support.examples import examples
 
 Spec = dict[str, Any]
 
@@ -119,7 +120,7 @@ def taken(found: PushSpec) -> list[Rule]:
     return [each for each in rules if each is not None]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(spec=valid_specs())
 def test_every_valid_spec_is_read_and_takes_what_it_names(spec: Spec) -> None:
     found = read(spec)
@@ -130,7 +131,7 @@ def test_every_valid_spec_is_read_and_takes_what_it_names(spec: Spec) -> None:
     assert len(found.generated) == len(spec.get("generate", ()))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(spec=valid_specs())
 def test_no_object_without_name_and_label_is_ever_pushed(spec: Spec) -> None:
     found = read(spec)
@@ -139,7 +140,7 @@ def test_no_object_without_name_and_label_is_ever_pushed(spec: Spec) -> None:
     assert found.rule_of(Kind.CONFIG_MAP, "nobody-named-me", {"tier": "api", "size": "4"}) is None
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(spec=valid_specs())
 def test_all_that_is_pushed_stays_in_the_folder_of_the_spec(spec: Spec) -> None:
     found = read(spec)
@@ -147,7 +148,7 @@ def test_all_that_is_pushed_stays_in_the_folder_of_the_spec(spec: Spec) -> None:
     assert all(each.path == found.root or is_below(each.path, found.root) for each in taken(found))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(spec=valid_specs())
 def test_every_row_that_a_spec_makes_is_read_from_the_ledger_as_it_was_written(spec: Spec) -> None:
     """A row that were cut would be another place, and its entry would be made again and again."""
@@ -164,7 +165,7 @@ def test_every_row_that_a_spec_makes_is_read_from_the_ledger_as_it_was_written(s
     assert all(len(each.key) <= LONGEST_KEY for each in places)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(spec=valid_specs())
 def test_generated_values_have_keys_that_a_secret_and_phase_take_each_once(spec: Spec) -> None:
     found = read(spec)

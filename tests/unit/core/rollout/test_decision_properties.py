@@ -23,6 +23,7 @@ from phase_operator.core.rollout.followers import FollowedTarget, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
 from phase_operator.core.targets.fingerprint import key_digests_of
 from support.builders import DIGEST_KEY
+from support.examples import examples
 from support.workloads import Server, reads_all, reads_key, secret
 
 DB, CACHE = secret("db"), secret("cache")
@@ -188,4 +189,4 @@ class Slow(_World):
 
 TestFast = Fast.TestCase
 TestSlow = Slow.TestCase
-TestFast.settings = TestSlow.settings = settings(max_examples=60, stateful_step_count=20)
+TestFast.settings = TestSlow.settings = settings(max_examples=examples(60), stateful_step_count=20)

@@ -20,6 +20,7 @@ from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, Read, Subscription, Unread
 from support.builders import entry, query
+from support.examples import examples
 from support.planning import DENIED, DOWN, NO_LIST, Driver, Place, SimPhase, key, kind, tell
 
 ENVIRONMENTS = ("production", "staging")
@@ -167,7 +168,7 @@ def machine() -> Machine:
     return Machine(Driver(policy, SimPhase(places=places)))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(ops, max_size=40))
 def test_any_course_of_events_ends_with_the_entries_that_phase_holds(plan: list[Op]) -> None:
     world = machine()
@@ -197,7 +198,7 @@ def test_any_course_of_events_ends_with_the_entries_that_phase_holds(plan: list[
         assert quiet["full", "keyring"] <= 1
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     st.booleans(),
     st.lists(ops, max_size=30),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from phase_operator.core.values import ObjectKey
 from support.builders import entry, phase_secret, secret_ref
+from support.examples import examples
 from support.fakes import Loop
 
 WHO = [ObjectKey("team", name) for name in ("one", "two", "three")]
@@ -102,7 +103,7 @@ class Game:
 @example([(WHO[0], {"x": "versions"}, "A"), (WHO[1], {"x": "versions"}, "B")])
 @example([(WHO[0], {"x": "versions"}, "A"), (WHO[1], {"x": "versions, Delete"}, "B"), (WHO[0], {}, "A")])
 @example([(WHO[0], {"x": "Merge"}, "*"), (WHO[1], {"x": "Merge, adopt"}, "A"), (WHO[2], {"x": "adopt"}, "B")])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_any_resources_come_to_rest_and_report_the_truth(played: list[Step]) -> None:
     async def scenario() -> None:
         async with Loop() as loop:
@@ -134,7 +135,7 @@ def test_any_resources_come_to_rest_and_report_the_truth(played: list[Step]) -> 
         (WHO[0], {"x": "Owner"}, "A"),
     ]
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_no_edit_of_one_resource_takes_a_target_from_another(played: list[Step]) -> None:
     async def scenario() -> None:
         async with Loop() as loop:

@@ -17,6 +17,7 @@ from phase_operator.core.targets.type_change import copy_ref
 from phase_operator.core.values import ObjectKey
 from support.builders import KEY, TOKEN, entry, phase_secret, secret_ref
 from support.clock import settle
+from support.examples import examples
 from support.fakes import NO_TOKEN, WINDOW, FakePhase, Loop
 from support.workloads import Server, reads_all
 
@@ -117,7 +118,7 @@ def is_own(spec: dict[str, Any]) -> bool:
 
 
 @given(_SPECS.filter(lambda spec: not is_own(spec)), _STATUSES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_a_refused_or_suspended_resource_leaves_no_trace(spec: dict[str, Any], status: dict[str, Any] | None) -> None:
     async def scenario() -> None:
         server = quiet_web()

@@ -12,6 +12,7 @@ from phase_operator.core.access.grants import parse_grant
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
 from support.builders import TOKEN, entry
+from support.examples import examples
 from support.fakes import Loop
 from unit.reconcile.restarts.test_nothing_to_do_properties import KEYS, POLICIES, Game, Step
 
@@ -52,7 +53,7 @@ def written_by(loop: Loop, namespace: str) -> dict[str, dict[str, str]]:
 
 
 @given(st.lists(steps, min_size=2, max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_without_a_grant_nothing_is_touched_and_nobody_loses_what_he_has(played: list[Step | str]) -> None:
     async def scenario() -> None:
         async with Loop(tenancy=Tenancy(GRANTS)) as loop:

@@ -16,6 +16,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import Entry
 from support.builders import config_entry, config_map_ref, entry, secret_ref
+from support.examples import examples
 from support.lying import PersistentWorld
 
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "down")
@@ -162,7 +163,7 @@ async def play(plan: Watchdog, fields: dict[str, Any]) -> None:
         await world.stop()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(steps, st.sampled_from([{"shrink": 1}, {"shrink": 1, "allowEmpty": True}]))
 def test_an_entry_that_is_missing_once_stays_and_one_that_moved_goes(plan: Watchdog, fields: dict[str, Any]) -> None:
     asyncio.run(play(plan, fields))

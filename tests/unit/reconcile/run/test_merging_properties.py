@@ -14,6 +14,7 @@ from phase_operator.core.targets.removal import Leave
 from phase_operator.core.values import ObjectKey
 from support.appliers import DROPPED, applier_of
 from support.builders import desired_secret, entry, owner, secret_ref, spec
+from support.examples import examples
 from support.fakes import FakeCluster
 
 SHOP = secret_ref()
@@ -74,7 +75,7 @@ def encoded(text: str) -> str:
 
 
 @given(st.lists(st.one_of(wants, leaves, foreign, by_hand), max_size=12))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_nobody_loses_a_key_to_another(steps: list[Any]) -> None:
     async def scenario() -> None:
         game = Game()
@@ -98,7 +99,7 @@ def test_nobody_loses_a_key_to_another(steps: list[Any]) -> None:
 
 
 @given(st.lists(st.one_of(wants, leaves, foreign, by_hand), max_size=12))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_two_phase_secrets_that_share_an_object_stop_writing_it(steps: list[Any]) -> None:
     async def scenario() -> None:
         game = Game()

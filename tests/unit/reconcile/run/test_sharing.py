@@ -18,6 +18,7 @@ from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, 
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
 from support.builders import entry, query
+from support.examples import examples
 from support.hosts import (
     GOOD_URL,
     HOSTILE,
@@ -428,7 +429,7 @@ moves = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), manners, st.flo
 
 
 @pytest.mark.thorough
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(moves)
 def test_the_good_host_is_served_whatever_others_do(plan: list[tuple[int, int, str, float]]) -> None:
     manners: dict[str, Manner] = {}
