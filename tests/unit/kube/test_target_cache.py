@@ -228,6 +228,7 @@ def strange(number: int, keys: int = MANY) -> dict[str, Any]:
     return metadata(1) | {"namespace": "mallory", "name": f"strange-{number}", "managedFields": managed}
 
 
+@pytest.mark.thorough
 def test_the_objects_of_a_namespace_take_a_bounded_share_of_memory_however_many_keys_they_have(
     watched: Watched,
 ) -> None:
