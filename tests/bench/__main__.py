@@ -299,7 +299,7 @@ class Bench:
         self.table.add(
             f"{what}, {self.size} resources",
             f"{limit}; 1 read and 2 writes, all for the edit",
-            f"leads after {leads:.1f} s, has mended the edit after {works:.1f} s; {reads} read, {writes:.0f} writes",
+            f"leads after {leads:.1f} s, has repaired the edit after {works:.1f} s; {reads} read, {writes:.0f} writes",
         )
 
     async def taken_over(self, old: OperatorProcess, new: OperatorProcess, number: int) -> tuple[float, float]:
