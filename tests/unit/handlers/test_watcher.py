@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from phase_operator.api import names
 from phase_operator.api.crd import PHASE_SECRET
@@ -17,7 +18,7 @@ from phase_operator.handlers.kind import Listing, ShownKind
 from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.kopf_requests import Take
 from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore
-from support.any_json import deep
+from support.any_json import any_metadata, deep, shallow
 from support.builders import phase_secret
 from support.clock import settle
 from support.fakes import Loop
@@ -337,6 +338,22 @@ async def test_a_phase_secret_that_cannot_be_taken_costs_itself_and_is_told() ->
         assert sweep.watcher.blind() == 0.0
         assert [notice.reason for notice in sweep.loop.cluster.notices] == ["InternalError"] * 2
         assert set(sweep.loop.faulty) == {"phasesecrets"}
+
+
+@given(any_metadata(), shallow, shallow)
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_no_object_of_a_list_keeps_what_follows_from_being_taken(metadata: Any, odd: Any, other: Any) -> None:
+    async def scenario() -> None:
+        sweep = Sweep([], [])
+        named = {**metadata, "namespace": "team", "name": "odd"}
+        for each in (metadata, named, {**named, "uid": odd, "generation": other}, {**named, "deletionTimestamp": odd}):
+            sweep.shown.take("LISTED", {"metadata": each, "spec": odd, "status": other})
+
+        sweep.shown.take("LISTED", phase_secret(key("a")))
+
+        assert key("a") in sweep.loop.resources
+
+    asyncio.run(scenario())
 
 
 class Known:
