@@ -1,8 +1,9 @@
 """The watch of our resources, run by kopf, and its supervision.
 
 Rule: kopf only watches; its event handlers put keys into our queue. What a list contains is taken on its way to kopf
-(kube/kopf_requests.py), which would start tasks for each object. Where kopf would end the process (a long 5xx, lost
-RBAC, a deleted CRD) the watch is restarted in place, and the loop keeps running with all that it knows.
+(kube/kopf_requests.py), which would start tasks for each object; only those with kopf's finalizer are left to kopf,
+which removes it. Where kopf would end the process (a long 5xx, lost RBAC, a deleted CRD) the watch is restarted in
+place, and the loop keeps running with all that it knows.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.flow.backoff import reopen_watch
+from phase_operator.core.json_access import mapping
 from phase_operator.handlers.kind import ShownKind
 from phase_operator.handlers.storage import NoDiffBase, NoMemories, NoProgress
 from phase_operator.reconcile.internal_errors import surviving
@@ -43,9 +45,9 @@ _LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
 # A watch that lasted this long was healthy: its failure counts as the first.
 _WENT_WELL = 30.0
 # Makes kopf's session, given what to call when a list is read, whether an event shows nothing but a status write of
-# ours, and what takes the objects in lists, by their plural.
+# ours, and what takes the objects in lists, by their plural, or leaves them to kopf by returning False.
 Session = Callable[
-    [Callable[[], None], Callable[[Mapping[str, Any]], bool], Mapping[str, Callable[[Mapping[str, Any]], None]]],
+    [Callable[[], None], Callable[[Mapping[str, Any]], bool], Mapping[str, Callable[[Mapping[str, Any]], bool]]],
     aiohttp.ClientSession,
 ]
 
@@ -249,7 +251,7 @@ class Watcher:
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            listed = {kind.plural: partial(kind.take, "LISTED") for kind in self._kinds}
+            listed = {kind.plural: partial(_take_listed, kind) for kind in self._kinds}
             session = self._session(self.listed_anew, self.is_own, listed)
             return kopf.AiohttpSession(server=self._server, aiohttp_session=session)
 
@@ -257,6 +259,15 @@ class Watcher:
             if kind.unserved is None:
                 _register(registry, kind)
         return registry
+
+
+def _take_listed(kind: ShownKind, body: Mapping[str, Any]) -> bool:
+    """Take an object of a list; leave one with kopf's finalizer to kopf, which removes it."""
+    finalizers = mapping(body.get("metadata")).get("finalizers")
+    if isinstance(finalizers, list) and names.LEGACY_FINALIZER in finalizers:
+        return False
+    kind.take("LISTED", body)
+    return True
 
 
 def _register(registry: kopf.OperatorRegistry, kind: ShownKind) -> None:

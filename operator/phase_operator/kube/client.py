@@ -368,7 +368,7 @@ class KubeClient:
 
         `lists` is called whenever kopf begins to read a list. In place of an event that is no news, kopf gets a
         bookmark; it gets no long managedFields. What is `merged` answers the watches of the paths that it names, and
-        what is `taken` gets the objects of the lists of its paths in place of kopf.
+        what is `taken` gets the objects of the lists of its paths first; what it returns False for is left to kopf.
         """
         passed = KopfRequests(
             json=self._json,

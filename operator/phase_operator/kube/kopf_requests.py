@@ -1,7 +1,8 @@
 """What a request of kopf passes on its way to the API server, and its answer on the way back.
 
 Rule: kopf knows nothing of it. It reopens a failing watch without a pause, so the pauses are made here. It would start
-several tasks for each object of a list, so the objects are taken from the list here, and kopf finds none in it.
+several tasks for each object of a list, so the objects are taken from the list here, but for those that kopf has
+something to do with.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ from phase_operator.kube.watch_content import WatchContent
 # How often kopf may open a watch; it makes no pauses of its own.
 _REOPENED_AT_ONCE = 3.0
 _REOPENED_PER_SECOND = 0.5
-# Takes an object of a list.
-Take = Callable[[Mapping[str, Any]], None]
+# Takes an object of a list, or returns False: then it is left to kopf.
+Take = Callable[[Mapping[str, Any]], bool]
 
 
 class Answers(Protocol):
@@ -49,7 +50,7 @@ class KopfRequests:
     is_news: Callable[[Event], bool]
     # What answers the watch of a collection instead of the API server, by its path.
     merged: Mapping[str, Answers]
-    # What takes the objects of a collection's list, by its path; kopf gets the list without them.
+    # What takes the objects of a collection's list, by its path; kopf gets the list with those that are left to it.
     taken: Mapping[str, Take]
     # How many lists are read at a time, and the seconds that one may take.
     listing: asyncio.Semaphore
@@ -105,7 +106,8 @@ class KopfRequests:
         if (take := self.taken.get(request.url.path)) is not None and document is not None and "items" in document:
             objects, document["items"] = document["items"], []
             for each in mappings(objects):
-                take(each)
+                if not take(each):
+                    document["items"].append(each)
                 # A part may hold megabytes: others have their turn after each object.
                 await asyncio.sleep(0)
         return response

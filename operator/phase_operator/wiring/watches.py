@@ -72,7 +72,7 @@ class Watches:
     ) -> aiohttp.ClientSession:
         """Return the session of kopf, for which an event `is_own` if it shows nothing but a status write of ours.
 
-        `listed` takes the objects of the lists, by their plural.
+        `listed` takes the objects of the lists, by their plural, or leaves them to kopf by returning False.
         """
         news = partial(is_news, is_own, self._loop.cluster.own_versions.has)
         taken = {object_path(OURS, plural, ""): take for plural, take in listed.items()}

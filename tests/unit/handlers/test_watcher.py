@@ -457,7 +457,8 @@ async def test_each_kind_takes_the_objects_of_its_own_list() -> None:
     [taken] = given
 
     for plural in ("phasethings", "phasesecrets", "phasethings"):
-        taken[plural](phase_secret(key("shop")))
+        assert taken[plural](phase_secret(key("shop")))
+        assert not taken[plural](phase_secret(key("old"), finalizers=[names.FINALIZER, names.LEGACY_FINALIZER]))
 
     assert taken.keys() == {"phasesecrets", "phasethings"}
     assert (one.changed, other.changed) == ([key("shop")], [ObjectKey("team", "shop", "PhaseThing")])
