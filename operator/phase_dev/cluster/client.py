@@ -42,23 +42,23 @@ class Client:
 
     def get(self, path: str, accept: str = "application/json") -> dict[str, Any]:
         """Return the object at this path, in the form that `accept` names."""
-        return self._ask("GET", path, accept=accept)
+        return _read(self._send("GET", path, accept=accept))
 
     def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create an object and return what the server made of it."""
-        return self._ask("POST", path, manifest)
+        return _read(self._send("POST", path, manifest))
 
     def apply(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Apply an object on the server's side; the path names the manager, and whether it takes fields of others."""
-        return self._ask("PATCH", path, manifest, form="application/apply-patch+yaml")
+        return _read(self._send("PATCH", path, manifest, form="application/apply-patch+yaml"))
 
     def patch(self, path: str, change: dict[str, Any]) -> dict[str, Any]:
         """Change an object by a JSON merge patch and return what the server made of it."""
-        return self._ask("PATCH", path, change, form="application/merge-patch+json")
+        return _read(self._send("PATCH", path, change, form="application/merge-patch+json"))
 
     def replace(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Replace an object, or a part of it that has a path of its own, and return what the server made of it."""
-        return self._ask("PUT", path, manifest)
+        return _read(self._send("PUT", path, manifest))
 
     def delete(self, path: str, *, grace: int | None = None) -> None:
         """Delete the object or the collection at this path, unless it is gone; its end is not waited for.
@@ -92,17 +92,6 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        manifest: dict[str, Any] | None = None,
-        *,
-        accept: str = "application/json",
-        form: str = "application/json",
-    ) -> dict[str, Any]:
-        return _read(self._send(method, path, manifest, accept=accept, form=form))
 
     def _send(
         self,

@@ -25,6 +25,7 @@ from phase_operator.handlers.storage import NoDiffBase, NoMemories, NoProgress
 from phase_operator.reconcile.internal_errors import surviving
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue.work_queue import wait_for
+from phase_operator.reconcile.store import has_finalizer
 
 log = logging.getLogger(__name__)
 
@@ -263,8 +264,7 @@ class Watcher:
 
 def _take_listed(kind: ShownKind, body: Mapping[str, Any]) -> bool:
     """Take an object of a list; leave one with kopf's finalizer to kopf, which removes it."""
-    finalizers = mapping(body.get("metadata")).get("finalizers")
-    if isinstance(finalizers, list) and names.LEGACY_FINALIZER in finalizers:
+    if has_finalizer(mapping(body.get("metadata")), names.LEGACY_FINALIZER):
         return False
     kind.take("LISTED", body)
     return True

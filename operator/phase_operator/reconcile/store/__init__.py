@@ -7,6 +7,7 @@ from phase_operator.reconcile.store.of_kind import (
     ReadySummary,
     Resource,
     Version,
+    has_finalizer,
     lifecycle_of,
     version_of,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Resources",
     "Stores",
     "Version",
+    "has_finalizer",
     "lifecycle_of",
     "version_of",
 ]

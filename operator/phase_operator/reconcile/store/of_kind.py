@@ -291,13 +291,14 @@ class PhaseSecretStore:
 
 def lifecycle_of(metadata: Mapping[str, Any]) -> Lifecycle | None:
     """Return the state of our finalizers; None if the object is being deleted and does not wait for us."""
-    guarded = _has_finalizer(metadata, names.FINALIZER)
+    guarded = has_finalizer(metadata, names.FINALIZER)
     if "deletionTimestamp" in metadata:
-        return Lifecycle.DELETING if guarded or _has_finalizer(metadata, names.FINALIZER_OUTSIDE) else None
+        return Lifecycle.DELETING if guarded or has_finalizer(metadata, names.FINALIZER_OUTSIDE) else None
     return Lifecycle.HAS_FINALIZER if guarded else Lifecycle.NO_FINALIZER
 
 
-def _has_finalizer(metadata: Mapping[str, Any], finalizer: str) -> bool:
+def has_finalizer(metadata: Mapping[str, Any], finalizer: str) -> bool:
+    """Return whether an object's metadata has a finalizer."""
     finalizers = metadata.get("finalizers")
     return isinstance(finalizers, list) and finalizer in finalizers
 
@@ -312,7 +313,7 @@ def version_of(metadata: Mapping[str, Any]) -> Version:
         number(metadata.get("generation")),
         sync,
         lifecycle_of(metadata) or Lifecycle.NO_FINALIZER,
-        _has_finalizer(metadata, names.FINALIZER_OUTSIDE),
+        has_finalizer(metadata, names.FINALIZER_OUTSIDE),
     )
 
 
