@@ -21,8 +21,10 @@ _SHORT = 64 * 1024
 _MANAGED_FIELDS = b'"managedFields":'
 _EACH_MANAGED_FIELDS = re.compile(_MANAGED_FIELDS)
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^"\[\]{}]++'
-# What holds no brackets but pairs of them with none in between: nearly all that is wide, in one step.
-_PASSED = re.compile(rb"(?:%b|[\[{](?:%b)*+[\]}])*+" % (_TEXT, _TEXT), re.DOTALL)
+# What holds no brackets but pairs of them with none in between: nearly all that is wide, in few steps. Both repeats are
+# bounded, since each round that could be taken back is remembered. They cannot be possessive: before 3.11.5, Python
+# matches too much where what is repeated so has alternatives (https://github.com/python/cpython/issues/106052).
+_PASSED = re.compile(rb"(?:%b|[\[{](?:%b){0,1000}[\]}]){0,1000}" % (_TEXT, _TEXT), re.DOTALL)
 # The beginning of a list of objects, up to the first one.
 _LIST = re.compile(r'\{(?:"(?:kind|apiVersion)":"[^"\\]*",|"metadata":\{[^{}]*\},)*"items":\[')
 _decode = json.JSONDecoder().raw_decode
@@ -145,5 +147,6 @@ def shallow(raw: bytes, left_out: bytes = b"") -> bytes:
 
 def _end_of_passed(raw: bytes, start: int) -> int:
     """Return the place of the next bracket that is to be looked at; the end if there is none."""
-    found = _PASSED.match(raw, start)
-    return len(raw) if found is None else found.end()
+    while (found := _PASSED.match(raw, start)) and found.end() > start:
+        start = found.end()
+    return start
