@@ -40,16 +40,19 @@ dashboard: venv ## let the operator work for some minutes and draw its dashboard
 	@$(BIN)/phase-dev dashboard --picture docs/operating/dashboard.svg $(DASHBOARD_ARGS)
 
 # Without its cache, mypy takes one core for half a minute: tests begin beside it. If either fails, so does this.
+define tests_beside_types
+$(BIN)/mypy & types=$$!; $(PYTEST) $(1); tests=$$?; \
+  wait $$types || { echo "==> mypy found errors: see above"; exit 1; }; exit $$tests
+endef
 # Minutes count here: a quarter of the examples of property tests, and no test that takes seconds of a core.
 QUICK = -m "not controlplane and not thorough" --hypothesis-profile=check
 check: venv lint contracts verify ## before each commit: lint, types, contracts and the tests that need no control plane
 	@$(BIN)/phase-dev cluster build --tools
-	$(BIN)/mypy & types=$$!; $(PYTEST) $(QUICK); tests=$$?; \
-	  wait $$types || { echo "==> mypy found errors: see above"; exit 1; }; exit $$tests
+	$(call tests_beside_types,$(QUICK))
 
-test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself
+test: venv lint contracts verify ## everything that CI must know; prepares what it needs by itself
 	@$(BIN)/phase-dev cluster build --all
-	$(PYTEST)
+	$(call tests_beside_types)
 
 lint: venv ## ruff: style and format
 	$(BIN)/ruff check
