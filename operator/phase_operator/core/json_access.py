@@ -47,6 +47,11 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def strings(value: object) -> list[str]:
+    """Return the texts in a JSON list, such as finalizers; none if the value is no list."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
 def texts(value: object) -> dict[str, str]:
     """Return the text values of a JSON object, such as labels and annotations."""
     return {key: each for key, each in value.items() if isinstance(each, str)} if isinstance(value, dict) else {}

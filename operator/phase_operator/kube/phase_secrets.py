@@ -11,7 +11,7 @@ from phase_operator.api import names
 from phase_operator.api.crd import Definition
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, texts
+from phase_operator.core.json_access import bounded, mapping, mappings, number, only, strings, text, texts
 from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.status.document import LONGEST_SYNC
 from phase_operator.core.values import ObjectKey
@@ -182,18 +182,18 @@ def _ledger_written(
 
 def _with_finalizer(metadata: Mapping[str, Any], finalizer: str) -> list[str] | None:
     """Return the finalizers of an object with this one; None if nothing can or has to be changed."""
-    before = metadata.get("finalizers") or []
+    before = strings(metadata.get("finalizers"))
     return None if _is_late(metadata, finalizer) or finalizer in before else [*before, finalizer]
 
 
 def _is_late(metadata: Mapping[str, Any], finalizer: str) -> bool:
     """Return whether an object lacks a finalizer that it can get no more: it is being deleted."""
-    return "deletionTimestamp" in metadata and finalizer not in (metadata.get("finalizers") or [])
+    return "deletionTimestamp" in metadata and finalizer not in strings(metadata.get("finalizers"))
 
 
 def _without_finalizer(metadata: Mapping[str, Any], finalizer: str) -> list[str] | None:
     """Return the finalizers of an object without this one; None if it does not have it."""
-    before = metadata.get("finalizers") or []
+    before = strings(metadata.get("finalizers"))
     return [each for each in before if each != finalizer] if finalizer in before else None
 
 

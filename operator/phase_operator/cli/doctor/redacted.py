@@ -12,7 +12,7 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, structural
 from phase_operator.cli.doctor.deployed import PROXIES
-from phase_operator.core.json_access import at, mapping, mappings, only, text, texts
+from phase_operator.core.json_access import at, mapping, mappings, only, strings, text, texts
 from phase_operator.core.targets.ownership import OFFICIAL_MANAGERS
 from phase_operator.core.text import without_tokens
 from phase_operator.settings import PREFIX, Settings
@@ -51,7 +51,7 @@ def metadata(body: Mapping[str, Any]) -> dict[str, Any]:
     found = mapping(body.get("metadata"))
     marks = [*texts(found.get("labels")), *texts(found.get("annotations"))]
     ours = sorted(name for name in marks if name in _OUR_MARKS)
-    finalizers = [each if each in _FINALIZERS else MASKED for each in found.get("finalizers") or []]
+    finalizers = [each if each in _FINALIZERS else MASKED for each in strings(found.get("finalizers"))]
     extra = {"marks": ours, "finalizers": finalizers, "managers": _managers(found)}
     return {**only(found, *_IDENTITY), **{name: each for name, each in extra.items() if each}}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.json_access import at, mapping, mappings, number, text
+from phase_operator.core.json_access import at, mapping, mappings, number, strings, text
 from phase_operator.core.timestamps import moment_of
 
 # Token Secrets that are looked at, of all namespaces and of resources of one.
@@ -85,8 +85,7 @@ class Tally:
         namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
         self._take_verdict(resource, metadata, namespace, name)
         self._take_token(resource, namespace, name)
-        finalizers = metadata.get("finalizers")
-        is_marked = isinstance(finalizers, list) and names.LEGACY_FINALIZER in finalizers
+        is_marked = names.LEGACY_FINALIZER in strings(metadata.get("finalizers"))
         if is_marked and len(self.marked) < _MARKED:
             self.marked.append(f"{namespace}/{name}")
 

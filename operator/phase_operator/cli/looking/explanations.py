@@ -13,7 +13,7 @@ from phase_operator.api.reasons import CATALOGUE, EVENTS, Entry
 from phase_operator.cli.common.subjects import Subject
 from phase_operator.cli.looking.next_steps import NOT_YET, Step, names_in, next_steps
 from phase_operator.cli.looking.rows import condition
-from phase_operator.core.json_access import mapping, mappings, number, text
+from phase_operator.core.json_access import mapping, mappings, number, strings, text
 from phase_operator.core.text import clean
 
 _INDENT = "  "
@@ -126,8 +126,7 @@ def _of_targets(targets: Sequence[Mapping[str, Any]]) -> list[Part]:
 def _waiting(status: Mapping[str, Any]) -> list[Part]:
     lines = []
     for target in list(mappings(status.get("targets")))[:_MOST]:
-        waits = target.get("notRestarted")
-        said = [each for each in waits if isinstance(each, str)] if isinstance(waits, list) else []
+        said = strings(target.get("notRestarted"))
         lines += [f"{_name(target)}: {clean(each, _LONGEST)}" for each in said[:_MOST]]
     return [Part("Workloads that have not read the new content yet", tuple(lines[:_MOST]))] if lines else []
 

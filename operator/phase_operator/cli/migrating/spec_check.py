@@ -21,7 +21,7 @@ from phase_operator.core.access.grants import Use
 from phase_operator.core.access.tenancy import Tenancy, check_targets, host_refusal, reach_refusal
 from phase_operator.core.content.template import compile_template
 from phase_operator.core.errors import Invalid
-from phase_operator.core.json_access import mappings
+from phase_operator.core.json_access import mappings, strings
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.followers import check_selectors
 from phase_operator.core.source.query import ask_of
@@ -202,8 +202,7 @@ def _polling(_: Candidate, spec: PhaseSecretSpec, __: Version, ___: Tenancy) -> 
 
 
 def _finalizer(candidate: Candidate, _: PhaseSecretSpec, __: Version, ___: Tenancy) -> Iterator[Finding]:
-    finalizers = candidate.metadata.get("finalizers")
-    if isinstance(finalizers, list) and names.LEGACY_FINALIZER in finalizers:
+    if names.LEGACY_FINALIZER in strings(candidate.metadata.get("finalizers")):
         yield Finding(Severity.NOTE, "metadata.finalizers", f"{names.LEGACY_FINALIZER} is taken away, and nothing else")
 
 

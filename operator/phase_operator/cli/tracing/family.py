@@ -13,7 +13,7 @@ from phase_operator.cli.common.terminal import Tone, shown
 from phase_operator.cli.tracing.drawing import Node
 from phase_operator.cli.tracing.readers import Reader
 from phase_operator.core.access.default_host import host_of
-from phase_operator.core.json_access import mapping, mappings, number, text
+from phase_operator.core.json_access import mapping, mappings, number, strings, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_versions, recorded_ref, recorded_targets
 from phase_operator.core.text import clean
@@ -98,7 +98,7 @@ def _target(
 
 def _workloads(entry: Mapping[str, Any], readers: Sequence[Reader] | None) -> Iterator[Node]:
     """Yield the workloads that were restarted for a target, those that wait, and those that were found to read it."""
-    restarted, waiting = _lines(entry, "restarted"), _lines(entry, "notRestarted")
+    restarted, waiting = strings(entry.get("restarted")), strings(entry.get("notRestarted"))
     waits = {name: why for name, _, why in (line.partition(": ") for line in waiting)}
     told = set()
     for name in dict.fromkeys([*restarted, *waits]):
@@ -119,11 +119,6 @@ def _workload(name: str, states: Sequence[str], tone: Tone | None, found: Reader
     if found is not None:
         facts |= {"reads": found.reads, "follows": found.is_follower}
     return Node(clean(kind), clean(own), list(map(clean, says)), tone, facts)
-
-
-def _lines(entry: Mapping[str, Any], name: str) -> list[str]:
-    lines = entry.get(name)
-    return [each for each in lines if isinstance(each, str)] if isinstance(lines, list) else []
 
 
 def _leases(resource: Mapping[str, Any]) -> Iterator[Node]:

@@ -12,7 +12,7 @@ from phase_operator.api import names
 from phase_operator.cli.acting.key_changes import KeyState
 from phase_operator.cli.common.appliers import applier
 from phase_operator.core.errors import Invalid
-from phase_operator.core.json_access import mapping, mappings, text
+from phase_operator.core.json_access import mapping, mappings, strings, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_version, newest_versions, recorded_refs
 from phase_operator.core.targets.policy import policy, spec_targets
@@ -66,14 +66,13 @@ def leaver(found: Mapping[str, Any]) -> Leaver:
     kind = text(found.get("kind"))
     key = ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
     versions = newest_versions(status)
-    listed = metadata.get("finalizers")
     return Leaver(
         kind,
         key,
         text(metadata.get("uid")),
         tuple(newest_version(each, versions) for each in recorded_refs(status)),
         tuple(_name(field, target) for field, target, deletes in _raw_targets(found) if deletes),
-        tuple(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else (),
+        tuple(strings(metadata.get("finalizers"))),
         tuple(_warnings(found, kind, status)),
         is_ending="deletionTimestamp" in metadata,
     )
@@ -140,8 +139,7 @@ def retaining(found: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def releasing(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the merge patch that takes our finalizers off a resource; None if it has none."""
-    listed = mapping(found.get("metadata")).get("finalizers")
-    finalizers = listed if isinstance(listed, list) else []
+    finalizers = strings(mapping(found.get("metadata")).get("finalizers"))
     left = [each for each in finalizers if each not in OURS]
     if len(left) == len(finalizers):
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.core.errors import shortened
-from phase_operator.core.json_access import mappings, without
+from phase_operator.core.json_access import mappings, strings, without
 from phase_operator.core.outcome import StatusDocument
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import recorded_ref, recorded_targets
@@ -93,12 +93,8 @@ def without_restarts(target: Mapping[str, Any]) -> dict[str, Any]:
 
 def recorded_restarts(status: Mapping[str, Any]) -> dict[TargetRef, RestartReport]:
     """Return the restart reports that a status holds, by target."""
-    return {
-        ref: report
-        for ref, target in recorded_targets(status)
-        if (report := RestartReport(_texts(target.get("restarted")), _texts(target.get("notRestarted")))) != NO_RESTARTS
-    }
+    return {ref: report for ref, target in recorded_targets(status) if (report := _report(target)) != NO_RESTARTS}
 
 
-def _texts(found: object) -> tuple[str, ...]:
-    return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()
+def _report(target: Mapping[str, Any]) -> RestartReport:
+    return RestartReport(tuple(strings(target.get("restarted"))), tuple(strings(target.get("notRestarted"))))

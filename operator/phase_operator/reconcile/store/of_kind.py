@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from phase_operator.api import names
 from phase_operator.core.flow.namespace_bytes import NamespaceBytes
-from phase_operator.core.json_access import bounded, loaded, mapping, mappings, number, text, texts
+from phase_operator.core.json_access import bounded, loaded, mapping, mappings, number, strings, text, texts
 from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.source.query import source_name
 from phase_operator.core.status.document import LONGEST_SYNC
@@ -299,8 +299,7 @@ def lifecycle_of(metadata: Mapping[str, Any]) -> Lifecycle | None:
 
 def has_finalizer(metadata: Mapping[str, Any], finalizer: str) -> bool:
     """Return whether an object's metadata has a finalizer."""
-    finalizers = metadata.get("finalizers")
-    return isinstance(finalizers, list) and finalizer in finalizers
+    return finalizer in strings(metadata.get("finalizers"))
 
 
 def version_of(metadata: Mapping[str, Any]) -> Version:
