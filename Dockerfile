@@ -13,6 +13,7 @@ WORKDIR /build
 COPY requirements/product.txt requirements/product.txt
 # --target and not a venv: a venv points to its own python and does not survive a change of the base image.
 # For another architecture pip has to be told which wheels fit: those for the C library of Debian 13 and older ones.
+# The root is read-only, so what is not compiled now is compiled at every start. Unchecked: the files do not change.
 RUN case "${TARGETARCH:-}" in \
       amd64) machine=x86_64 ;; \
       arm64) machine=aarch64 ;; \
@@ -24,10 +25,11 @@ RUN case "${TARGETARCH:-}" in \
     fi \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --no-compile --require-hashes --no-deps \
       --only-binary=:all: --target /app/lib --requirement requirements/product.txt "$@" \
- && rm -rf /app/lib/bin
+ && rm -rf /app/lib/bin \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib
+# All of this stage before our own code changes with the lock and the base only: `make test` keeps it for the next time.
 COPY operator/phase_operator /app/lib/phase_operator
-# The root is read-only, so what is not compiled now is compiled at every start. Unchecked: the files do not change.
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib
+RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/lib/phase_operator
 
 # Said although it is the default: buildah 1.28 takes the platform of the stage before.
 # hadolint ignore=DL3065

@@ -13,14 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from phase_dev.image import packages
 from phase_dev.image.bases import Bases
-from phase_dev.image.storage import ask, buildah, cache, carry_out
+from phase_dev.image.storage import ask, buildah, cache, carry_out, image_id, tell
 from phase_dev.shell.errors import ToolError
 from phase_dev.shell.folders import made_once
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+LOCK = "requirements/product.txt"
 # All that the Dockerfile sees: their last change is the image's date.
-INPUTS = ("Dockerfile", ".dockerignore", "requirements/product.txt", "operator/phase_operator")
+INPUTS = ("Dockerfile", ".dockerignore", LOCK, "operator/phase_operator")
 # Down from what Debian 13 has, so that the wheels are those that pip would take in the image.
 _GLIBC = range(41, 16, -1)
 # What the OCI calls an architecture, and what Python does.
@@ -42,35 +44,50 @@ class Built:
 def build(
     bases: Bases,
     *,
-    name: str,
     date: str,
     layout: Path,
+    name: str = "",
     repository: Path = REPOSITORY,
     architecture: str = "",
     arguments: Mapping[str, str] | None = None,
+    reuse: bool = False,
 ) -> Built:
-    """Build the image from nothing, keep it in the storage and write it out as an OCI layout.
+    """Build the image, write it out as an OCI layout, and keep it in the storage too if it has a name there.
 
     The date is in seconds since 1970; the architecture is this machine's, unless another is named as the OCI does. The
-    arguments are the Dockerfile's.
+    arguments are the Dockerfile's. All is built from nothing, but for the locked packages where `reuse` allows it.
     """
     machine = _MACHINES.get(architecture, architecture or platform.machine())
-    wheels = fetch(repository / "requirements/product.txt", bases.python, machine)
-    command = buildah(
-        *("bud", "--isolation", "chroot", "--pull-never", "--no-cache", "--timestamp", date),
+    wheels = fetch(repository / LOCK, bases.python, machine)
+    options: list[str | Path] = [
+        *("bud", "--isolation", "chroot", "--pull-never", "--no-cache", *_platforms(architecture)),
         *("--build-arg", f"BUILD_IMAGE={bases.build}", "--build-arg", f"RUNTIME_IMAGE={bases.runtime}"),
-        *(word for each in (arguments or {}).items() for word in ("--build-arg", "=".join(each))),
-        *_platforms(architecture),
         *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{wheels / 'pip.conf'}:/etc/pip.conf:ro"),
-        *("--tag", name, repository),
-    )
-    carry_out(f"building {name}", command)
+    ]
+    dockerfile = repository / "Dockerfile"
+    if reuse:
+        parts = packages.parts(dockerfile.read_text(), (wheels.name, image_id(bases.build), machine))
+        dockerfile = packages.on_kept(parts, options, repository)
+    options += [word for each in (arguments or {}).items() for word in ("--build-arg", "=".join(each))]
     shutil.rmtree(layout, ignore_errors=True)
     layout.parent.mkdir(parents=True, exist_ok=True)
-    carry_out(f"writing {layout}", buildah("push", "--quiet", name, f"oci:{layout}"))
+    # Written from the container: an image that goes through the storage is packed and unpacked once more.
+    options += ["--timestamp", date, "--disable-compression=false", "--tag", f"oci:{layout}"]
+    carry_out(f"building {name or layout}", buildah(*options, "--file", dockerfile, repository))
+    if name:
+        _store(layout, name)
     [manifest] = json.loads((layout / "index.json").read_text())["manifests"]
     size = sum(each.stat().st_size for each in (layout / "blobs/sha256").iterdir())
     return Built(name, manifest["digest"], size, layout)
+
+
+def _store(layout: Path, name: str) -> None:
+    """Put an image into the storage in place of the one that has its name; a container that runs keeps the older."""
+    ask(buildah("rmi", name))
+    carry_out(f"keeping {name}", buildah("pull", "--quiet", f"oci:{layout}"))
+    [manifest] = json.loads((layout / "index.json").read_text())["manifests"]
+    found = json.loads((layout / "blobs" / manifest["digest"].replace(":", "/")).read_text())
+    tell(buildah("tag", found["config"]["digest"].removeprefix("sha256:"), name))
 
 
 def _platforms(architecture: str) -> tuple[str, ...]:

@@ -57,6 +57,12 @@ def tell(command: Sequence[str | Path]) -> str:
     return run_client(Path(command[0]), *command[1:], env=os.environ).stdout
 
 
+def image_id(name: str) -> str:
+    """Return the id of an image in the storage, which is a hash of all that is in it; empty if there is none."""
+    done = ask(buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", name))
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def carry_out(what: str, command: Sequence[str | Path], **extra: str) -> None:
     """Run a command that takes its time and must succeed; extra variables are for it alone."""
     log = cache() / f".{Path(command[0]).name}.{os.getpid()}.log"

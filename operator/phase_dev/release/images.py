@@ -41,8 +41,10 @@ Foundation = Callable[[str], Ground]
 Labels = Callable[[Ground], Mapping[str, str]]
 
 
-def build(foundation: Foundation, labels: Labels, copy: Path, folder: Path, name: str) -> Images:
-    """Build the image of a copy of the repository for each architecture, with its labels."""
+def build(
+    foundation: Foundation, labels: Labels, copy: Path, folder: Path, name: str, *, reuse: bool = False
+) -> Images:
+    """Build the image of a copy of the repository for each architecture, with its labels; from nothing, or not."""
     date = building.source_date(repository=copy)
     layouts, bases = {}, {}
     for architecture in ARCHITECTURES:
@@ -50,15 +52,15 @@ def build(foundation: Foundation, labels: Labels, copy: Path, folder: Path, name
         layouts[architecture] = folder / f"image-{architecture}"
         building.build(
             ground.bases,
-            name=f"{name}-{architecture}",
             date=date,
             layout=layouts[architecture],
             repository=copy,
             architecture=architecture,
             arguments=labels(ground),
+            reuse=reuse,
         )
         bases[ground.name] = ground.digest
-    return Images(name, _bound(name, folder / "image"), layouts, bases)
+    return Images(name, _bound(name, layouts, folder / "image"), layouts, bases)
 
 
 def push(images: Images, target: str, *, secure: bool = True) -> None:
@@ -90,12 +92,15 @@ def in_storage(wanted: Bases, pinned: Mapping[str, str], *, secure: bool = True)
     return ground
 
 
-def _bound(name: str, layout: Path) -> str:
-    """Bind the architectures together, write them out as an OCI layout, and return the digest."""
+def _bound(name: str, layouts: Mapping[str, Path], layout: Path) -> str:
+    """Bind the architectures together, write them out as an OCI layout, and return the digest.
+
+    The index refers to their layouts, so that what is pushed was packed once and has the digests that it had then.
+    """
     ask(buildah("manifest", "rm", name))
     tell(buildah("manifest", "create", name))
-    for architecture in ARCHITECTURES:
-        tell(buildah("manifest", "add", name, f"{name}-{architecture}"))
+    for each in layouts.values():
+        tell(buildah("manifest", "add", name, f"oci:{each}"))
     shutil.rmtree(layout, ignore_errors=True)
     carry_out(f"writing {layout}", buildah("manifest", "push", "--quiet", "--all", name, f"oci:{layout}"))
     [index] = json.loads((layout / "index.json").read_text())["manifests"]

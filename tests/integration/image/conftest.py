@@ -33,9 +33,9 @@ def stand_ins() -> Bases:
 
 @pytest.fixture(scope="session")
 def image(stand_ins: Bases, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Give the image, freshly built."""
+    """Give the image, freshly built on locked packages that may be there from a run before."""
     layout = tmp_path_factory.mktemp("image") / "layout"
-    return building.build(stand_ins, name=NAME, date=building.source_date(), layout=layout)
+    return building.build(stand_ins, name=NAME, date=building.source_date(), layout=layout, reuse=True)
 
 
 def made(target: str) -> Path:

@@ -17,7 +17,6 @@ from phase_dev.cluster import ControlPlane
 from phase_dev.image import building, running
 from phase_dev.image.bases import Bases
 from phase_dev.image.building import INPUTS, REPOSITORY, Built
-from phase_dev.image.storage import buildah, tell
 from support.canary import Canary
 from support.image_process import ImageProcess, inside, running_image
 from support.operator_process import eventually
@@ -51,7 +50,7 @@ def test_a_registry_sends_less_than_60_mb(image: Built) -> None:
 
 
 def test_the_same_files_give_the_same_digest(image: Built, stand_ins: Bases, tmp_path: Path) -> None:
-    """In another folder, with other times of files, later, and from nothing."""
+    """In another folder, with other times of files, later, and from nothing, so with no packages of a run before."""
     copy = tmp_path / "checkout"
     for name in INPUTS:
         source, target = REPOSITORY / name, copy / name
@@ -62,15 +61,10 @@ def test_the_same_files_give_the_same_digest(image: Built, stand_ins: Bases, tmp
             shutil.copyfile(source, target)
 
     again = building.build(
-        stand_ins,
-        name=f"{image.name}-again",
-        date=building.source_date(),
-        layout=tmp_path / "layout",
-        repository=copy,
+        stand_ins, date=building.source_date(), layout=tmp_path / "layout", repository=copy, reuse=False
     )
 
     assert (again.digest, again.size) == (image.digest, image.size)
-    tell(buildah("rmi", again.name))
 
 
 def test_a_phase_secret_becomes_a_secret(world: World) -> None:

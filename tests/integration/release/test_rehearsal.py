@@ -80,7 +80,10 @@ def test_podman_runs_the_image_of_the_registry(rehearsal: Rehearsal) -> None:
     pulled = ask(podman("pull", "--quiet", "--tls-verify=false", name), within=120)
     assert pulled.returncode == 0, pulled.stderr
 
-    said = ask(running.command(name, "version"))
+    try:
+        said = ask(running.command(name, "version"))
+    finally:
+        ask(podman("rmi", name))
 
     assert rehearsal.version in said.stdout
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from phase_dev.image.bases import named, recipes
 from phase_dev.image.building import REPOSITORY, download, source_date
 from phase_dev.image.cli import image
+from phase_dev.image.packages import parts
 from phase_dev.image.running import DEPLOYMENT, restrictions
 from phase_dev.shell.errors import ToolError
 
@@ -58,6 +59,33 @@ def test_wheels_are_fetched_by_hash_for_the_images_python() -> None:
 
     for flag in ("--require-hashes", "--only-binary :all:", "--python-version 3.13", "manylinux_2_28_aarch64"):
         assert flag in command
+
+
+def test_kept_packages_change_their_name_with_all_that_they_are_made_of() -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    made_of = ["wheels-of-a-lock", "a base", "x86_64"]
+    others = [[*made_of[:at], "another", *made_of[at + 1 :]] for at in range(len(made_of))]
+
+    names = [parts(text, each).image for each in (made_of, *others)]
+    newer = parts(text.replace("compileall -q", "compileall -qq", 1), made_of)
+
+    assert len({*names, newer.image}) == len(made_of) + 2
+
+
+def test_kept_packages_know_nothing_of_our_code_and_the_rest_goes_on_from_them() -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    found = parts(text, ())
+
+    assert "operator/" not in found.first.partition("AS build")[2]
+    assert "pip install" in found.first
+    assert "pip install" not in found.rest
+    assert f"FROM {found.image} AS build\nCOPY operator/phase_operator " in found.rest
+    assert parts(text.replace("USER 65532", "USER 65533"), ()).image == found.image
+
+
+def test_a_dockerfile_that_copies_nothing_of_ours_has_no_packages_to_keep() -> None:
+    with pytest.raises(ToolError, match="copies nothing of operator/"):
+        parts("FROM a AS build\nRUN pip install\n", ())
 
 
 def test_the_restrictions_are_those_of_the_manifest() -> None:

@@ -1,0 +1,62 @@
+"""The Dockerfile down to the locked packages, kept from one build to the next: no change of our code changes it.
+
+Rule: its name is a hash of all that it is made of, so that a kept one has what a build from nothing would make. A test
+compares both, bit for bit; a release takes nothing that was kept.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from phase_dev.image.storage import ask, buildah, cache, carry_out, image_id
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import write_private
+
+_NAME = "localhost/phase-operator-packages"
+_PARTS = re.compile(r"(?P<arguments>.*?)(?P<packages>^FROM .*?)(?P<ours>^COPY operator/.*)", re.DOTALL | re.MULTILINE)
+# Two architectures, of this lock and of the one before.
+_MOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A Dockerfile in two: what makes the image that is kept, and what goes on from it."""
+
+    image: str
+    first: str
+    rest: str
+
+
+def parts(text: str, made_of: Sequence[str]) -> Parts:
+    """Take a Dockerfile apart; whatever else the packages are made of changes a word of `made_of`."""
+    found = _PARTS.fullmatch(text)
+    if found is None:
+        raise ToolError("the Dockerfile copies nothing of operator/ after its packages")
+    first = found["arguments"] + found["packages"]
+    image = f"{_NAME}:{hashlib.sha256(repr((first, *made_of)).encode()).hexdigest()[:12]}"
+    return Parts(image, first, f"{found['arguments']}FROM {image} AS build\n{found['ours']}")
+
+
+def on_kept(of: Parts, options: Sequence[str | Path], repository: Path) -> Path:
+    """Return a Dockerfile that goes on from the kept image, which these words of buildah make unless it is there."""
+    uses = cache() / "packages"
+    file = uses / of.image.rpartition(":")[2]
+    with FileLock(f"{uses}.lock"):
+        if not image_id(of.image):
+            write_private(file, of.first)
+            how = ("--file", file, "--timestamp", "0", "--tag", of.image)
+            carry_out(f"keeping {of.image}", buildah(*options, *how, repository))
+        write_private(file, of.rest)
+        _forget(uses)
+    return file
+
+
+def _forget(uses: Path) -> None:
+    """Remove all but those that were used last."""
+    for old in sorted(uses.iterdir(), key=lambda each: each.stat().st_mtime_ns, reverse=True)[_MOST:]:
+        ask(buildah("rmi", f"{_NAME}:{old.name}"))
+        old.unlink()
