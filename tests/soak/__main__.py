@@ -282,7 +282,7 @@ async def _follow(plane: ControlPlane, phase: EmbeddedPhase) -> None:
         await hands.every(range(_FOLLOWERS), lambda number: admin.create(fleet.DEPLOYMENTS, fleet.follower(number)))
 
 
-def soak(seconds: float, size: int, kill_every: float, python: Path, seed: int) -> Counts:
+def soak(seconds: float, size: int, kill_every: float, python: Path | None, seed: int) -> Counts:
     """Run it and return the counts."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, world(size) as (plane, phase, proxy):
@@ -309,9 +309,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--resources", type=int, default=1000)
     parser.add_argument("--kill-every", type=float, default=300.0, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="with the product's packages")
+    parser.add_argument(
+        "--python",
+        type=lambda path: Path(path).absolute(),
+        help="with the product's packages; without it, replicas are copies of a process",
+    )
     options = parser.parse_args(said)
-    counts = soak(options.minutes * 60, options.resources, options.kill_every, options.python.absolute(), options.seed)
+    counts = soak(options.minutes * 60, options.resources, options.kill_every, options.python, options.seed)
     for what, number in counts.rows():
         print(f"{what:28} {number}")
     for example in counts.examples:

@@ -9,7 +9,6 @@ leaked, and gaps, which are times at which a target held credentials that open n
 
 import argparse
 import random
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -312,7 +311,7 @@ def world() -> Iterator[tuple[ControlPlane, LeaseStage]]:
         yield plane, stage
 
 
-def soak(seconds: float, kill_every: float, python: Path, folder: Path, seed: int) -> Counts:
+def soak(seconds: float, kill_every: float, python: Path | None, folder: Path, seed: int) -> Counts:
     """Run it and return the counts."""
     with world() as (plane, stage):
         replicas = [Replica(plane, plane.url, folder, python, _FLAGS) for _ in range(2)]
@@ -332,13 +331,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--kill-every", type=float, default=60.0, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="with the product's packages")
+    parser.add_argument(
+        "--python",
+        type=lambda path: Path(path).absolute(),
+        help="with the product's packages; without it, replicas are copies of a process",
+    )
     parser.add_argument("--logs", type=Path, help="a folder in which the logs of the replicas stay")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.logs or Path(temporary)
         seconds = options.minutes * 60
-        counts = soak(seconds, options.kill_every, options.python.absolute(), folder.absolute(), options.seed)
+        counts = soak(seconds, options.kill_every, options.python, folder.absolute(), options.seed)
     for what, number in counts.rows():
         print(f"{what:28} {number}")
     for gap in counts.seen.gaps:

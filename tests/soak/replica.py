@@ -12,9 +12,14 @@ SETTLE = ("--restart-settle-seconds", "2")
 
 
 class Replica:
-    """One replica, which is started again whenever it was killed."""
+    """One replica, which is started again whenever it was killed.
 
-    def __init__(self, plane: ControlPlane, url: str, folder: Path, python: Path, flags: tuple[str, ...] = ()) -> None:
+    It begins with the interpreter that is named, or as a copy of a process that has imported the operator.
+    """
+
+    def __init__(
+        self, plane: ControlPlane, url: str, folder: Path, python: Path | None, flags: tuple[str, ...] = ()
+    ) -> None:
         self._plane, self._url, self._folder, self._python, self._flags = plane, url, folder, python, flags
         self._stack = ExitStack()
         self.operator: OperatorProcess = self._start()
