@@ -114,13 +114,13 @@ class Reader:
         self.checkout = folder / "checkout"
         for part in ("crds", "deploy", "helm"):
             shutil.copytree(ROOT / part, self.checkout / part)
-        programs = folder / "bin"
-        programs.mkdir(parents=True)
+        self.programs = folder / "bin"
+        self.programs.mkdir(parents=True)
         for name, program in (("kubectl", kubectl), ("helm", helm)):
-            (programs / name).symlink_to(program)
+            (self.programs / name).symlink_to(program)
         if not installed:
-            copies.put(programs, "kubectl-phase", "phase-operator")
-        path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+            self.take_copies()
+        path = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         self.variables = {"PATH": path, "HOME": str(folder), "KUBECONFIG": str(kubeconfig)}
         # The programs are those of this checkout, and find what was built before.
         self.variables |= {"PYTHONPATH": str(ROOT / "operator")}
@@ -129,6 +129,10 @@ class Reader:
         self.variables |= {name: os.environ[name] for name in passed_on if name in os.environ}
         # What the pages have for it -> what this reader has.
         self.own = {"REGISTRY": REGISTRY}
+
+    def take_copies(self) -> None:
+        """Have copies of a process for the programs of the command line from now on."""
+        copies.put(self.programs, "kubectl-phase", "phase-operator")
 
     def write(self, name: str, text: str) -> None:
         """Write a file that a page asks for."""

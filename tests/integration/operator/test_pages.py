@@ -188,7 +188,9 @@ def test_the_tutorial_leads_offline_to_a_deployment_that_follows_a_change(
     reader.own["8000"] = str(ports.numbers[0])
 
     try:
-        said = walk(section(TUTORIAL, "Offline"), reader, before={}, after={})
+        # By then each program has run as it is installed.
+        after: Hooks = {"kubectl phase tree": reader.take_copies}
+        said = walk(section(TUTORIAL, "Offline"), reader, before={}, after=after)
     finally:
         ports.release()
 
