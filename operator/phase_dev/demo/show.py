@@ -21,8 +21,8 @@ POLLING = 5
 NAMES = ("shop", "shop-development", "billing")
 _MASK = "********"
 _PATIENCE = 30.0
-# Seconds between two looks, each of which starts a kubectl: a twentieth of what is measured, within these bounds.
-_SHORTEST, _LONGEST = 0.02, 0.5
+# Seconds between two looks, each of which starts a kubectl: a tenth of what is measured, within these bounds.
+_SHORTEST, _LONGEST = 0.02, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Show:
         while not look():
             if self.clock() - began > patience:
                 raise ToolError(f"waited {patience:g} s in vain until {what}; log: {self.stage.operator_log}")
-            self.pause(max(_SHORTEST, min((self.clock() - began) / 20, _LONGEST)))
+            self.pause(max(_SHORTEST, min((self.clock() - began) / 10, _LONGEST)))
         return self.clock() - began
 
     def _title(self, text: str) -> None:
