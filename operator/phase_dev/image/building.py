@@ -9,7 +9,8 @@ import json
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,16 +65,13 @@ def build(
         *("--build-arg", f"BUILD_IMAGE={bases.build}", "--build-arg", f"RUNTIME_IMAGE={bases.runtime}"),
         *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{wheels / 'pip.conf'}:/etc/pip.conf:ro"),
     ]
-    dockerfile = repository / "Dockerfile"
+    text = (repository / "Dockerfile").read_text()
     if reuse:
-        parts = packages.parts(dockerfile.read_text(), (wheels.name, image_id(bases.build), machine))
-        dockerfile = packages.on_kept(parts, options, repository)
+        parts = packages.parts(text, (wheels.name, image_id(bases.build), machine))
+        packages.keep(parts, options, repository)
+        text = parts.rest
     options += [word for each in (arguments or {}).items() for word in ("--build-arg", "=".join(each))]
-    shutil.rmtree(layout, ignore_errors=True)
-    layout.parent.mkdir(parents=True, exist_ok=True)
-    # Written from the container: an image that goes through the storage is packed and unpacked once more.
-    options += ["--timestamp", date, "--disable-compression=false", "--tag", f"oci:{layout}"]
-    carry_out(f"building {name or layout}", buildah(*options, "--file", dockerfile, repository))
+    _write(layout, text, [*options, "--timestamp", date], repository)
     if name:
         _store(layout, name)
     [manifest] = json.loads((layout / "index.json").read_text())["manifests"]
@@ -81,13 +79,27 @@ def build(
     return Built(name, manifest["digest"], size, layout)
 
 
+def _write(layout: Path, dockerfile: str, options: Sequence[str | Path], repository: Path) -> None:
+    """Write the layout from the container: an image that goes through the storage is packed and unpacked once more."""
+    shutil.rmtree(layout, ignore_errors=True)
+    layout.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="phase-dev-image-") as scratch:
+        file = Path(scratch) / "Dockerfile"
+        file.write_text(dockerfile)
+        how = ("--disable-compression=false", "--tag", f"oci:{layout}", "--file", file)
+        carry_out(f"building {layout}", buildah(*options, *how, repository))
+
+
 def _store(layout: Path, name: str) -> None:
-    """Put an image into the storage in place of the one that has its name; a container that runs keeps the older."""
-    ask(buildah("rmi", name))
+    """Put an image into the storage in place of the one that had its name, which stays only where a container runs."""
+    before = image_id(name)
     carry_out(f"keeping {name}", buildah("pull", "--quiet", f"oci:{layout}"))
     [manifest] = json.loads((layout / "index.json").read_text())["manifests"]
     found = json.loads((layout / "blobs" / manifest["digest"].replace(":", "/")).read_text())
-    tell(buildah("tag", found["config"]["digest"].removeprefix("sha256:"), name))
+    now = found["config"]["digest"].removeprefix("sha256:")
+    tell(buildah("tag", now, name))
+    if before not in ("", now):
+        ask(buildah("rmi", before))
 
 
 def _platforms(architecture: str) -> tuple[str, ...]:

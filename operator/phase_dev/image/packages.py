@@ -6,6 +6,7 @@ compares both, bit for bit; a release takes nothing that was kept.
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ from filelock import FileLock
 
 from phase_dev.image.storage import ask, buildah, cache, carry_out, image_id
 from phase_dev.shell.errors import ToolError
-from phase_dev.shell.folders import write_private
 
 _NAME = "localhost/phase-operator-packages"
 _PARTS = re.compile(r"(?P<arguments>.*?)(?P<packages>^FROM .*?)(?P<ours>^COPY operator/.*)", re.DOTALL | re.MULTILINE)
@@ -41,22 +41,22 @@ def parts(text: str, made_of: Sequence[str]) -> Parts:
     return Parts(image, first, f"{found['arguments']}FROM {image} AS build\n{found['ours']}")
 
 
-def on_kept(of: Parts, options: Sequence[str | Path], repository: Path) -> Path:
-    """Return a Dockerfile that goes on from the kept image, which these words of buildah make unless it is there."""
+def keep(of: Parts, options: Sequence[str | Path], repository: Path) -> None:
+    """See that the image is there: these words of buildah make it, unless it was kept."""
     uses = cache() / "packages"
-    file = uses / of.image.rpartition(":")[2]
-    with FileLock(f"{uses}.lock"):
+    with FileLock(f"{uses}.lock"), tempfile.TemporaryDirectory(prefix="phase-dev-packages-") as scratch:
         if not image_id(of.image):
-            write_private(file, of.first)
+            file = Path(scratch) / "Dockerfile"
+            file.write_text(of.first)
             how = ("--file", file, "--timestamp", "0", "--tag", of.image)
             carry_out(f"keeping {of.image}", buildah(*options, *how, repository))
-        write_private(file, of.rest)
-        _forget(uses)
-    return file
+        uses.mkdir(exist_ok=True)
+        (uses / of.image.rpartition(":")[2]).touch()
+        for old in stale(uses):
+            ask(buildah("rmi", f"{_NAME}:{old.name}"))
+            old.unlink()
 
 
-def _forget(uses: Path) -> None:
-    """Remove all but those that were used last."""
-    for old in sorted(uses.iterdir(), key=lambda each: each.stat().st_mtime_ns, reverse=True)[_MOST:]:
-        ask(buildah("rmi", f"{_NAME}:{old.name}"))
-        old.unlink()
+def stale(uses: Path) -> list[Path]:
+    """Return the marks of all but those that were used last."""
+    return sorted(uses.iterdir(), key=lambda each: each.stat().st_mtime_ns, reverse=True)[_MOST:]

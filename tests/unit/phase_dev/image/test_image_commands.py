@@ -1,5 +1,6 @@
 """What the commands around the image say before anything runs."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from phase_dev.image.bases import named, recipes
 from phase_dev.image.building import REPOSITORY, download, source_date
 from phase_dev.image.cli import image
-from phase_dev.image.packages import parts
+from phase_dev.image.packages import parts, stale
 from phase_dev.image.running import DEPLOYMENT, restrictions
 from phase_dev.shell.errors import ToolError
 
@@ -81,6 +82,14 @@ def test_kept_packages_know_nothing_of_our_code_and_the_rest_goes_on_from_them()
     assert "pip install" not in found.rest
     assert f"FROM {found.image} AS build\nCOPY operator/phase_operator " in found.rest
     assert parts(text.replace("USER 65532", "USER 65533"), ()).image == found.image
+
+
+def test_packages_that_were_not_used_for_long_are_not_kept(tmp_path: Path) -> None:
+    for at, name in enumerate(["f", "b", "d", "a", "e", "c"]):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (at, at))
+
+    assert [each.name for each in stale(tmp_path)] == ["b", "f"]
 
 
 def test_a_dockerfile_that_copies_nothing_of_ours_has_no_packages_to_keep() -> None:
