@@ -131,11 +131,17 @@ async def _endless(_: str, send: Send) -> None:
 
 
 async def _bomb(_: str, send: Send) -> None:
-    await send(_head("200 OK", _JSON, "Content-Encoding: gzip, gzip") + gzip.compress(_blanks(1024)))
+    await send(_head("200 OK", _JSON, "Content-Encoding: gzip, gzip") + _packed_twice())
 
 
 async def _one_bomb(_: str, send: Send) -> None:
     await send(_head("200 OK", _JSON, "Content-Encoding: gzip") + _blanks(512))
+
+
+# What an answer needs is made once: these servers share the machine with those that they attack.
+@cache
+def _packed_twice() -> bytes:
+    return gzip.compress(_blanks(1024))
 
 
 @cache
@@ -191,18 +197,34 @@ def _permutations(count: int) -> list[str]:
 async def _names(path: str, send: Send) -> None:
     """Apps whose names are all nearly the one that is looked for."""
     if "/v1/apps/" in path:
-        found = [{"id": f"app-{number}", "name": name} for number, name in enumerate(_permutations(4000))]
-        await send(_head() + _spelled({"data": found}))
+        await send(_head() + _4_000_apps())
     else:
         await _apps(path, send, lambda: b"[]")
 
 
+@cache
+def _4_000_apps() -> bytes:
+    return _spelled(
+        {"data": [{"id": f"app-{number}", "name": name} for number, name in enumerate(_permutations(4000))]}
+    )
+
+
 async def _keys(path: str, send: Send) -> None:
-    await _apps(path, send, lambda: _spelled([_entry(name.upper()) for name in _permutations(4000)]))
+    await _apps(path, send, _4_000_keys)
+
+
+@cache
+def _4_000_keys() -> bytes:
+    return _spelled([_entry(name.upper()) for name in _permutations(4000)])
 
 
 async def _good(path: str, send: Send) -> None:
-    await _apps(path, send, lambda: _spelled([_entry(f"KEY_{number}") for number in range(100)]))
+    await _apps(path, send, _100_entries)
+
+
+@cache
+def _100_entries() -> bytes:
+    return _spelled([_entry(f"KEY_{number}") for number in range(100)])
 
 
 async def _deep(_: str, send: Send) -> None:
@@ -264,14 +286,21 @@ async def _encrypted(path: str, send: Send, keyring: Callable[[], bytes]) -> Non
 
 
 _moves = itertools.count()
+# Where the time stands that moves.
+_TIME = b"@time@"
 
 
 def _keyring(apps: int, *, encryption: str = "E2E") -> bytes:
     """Return keys of so many apps, whose environments move with every answer; none of them opens."""
     at = f"2030-01-01T00:00:00.{next(_moves):06}Z"
+    return _keyring_at_a_time(apps, encryption).replace(_TIME, at.encode())
+
+
+@cache
+def _keyring_at_a_time(apps: int, encryption: str) -> bytes:
     found = []
     for number in range(apps):
-        environment = {"id": f"env-{number}", "name": "Production", "updated_at": at}
+        environment = {"id": f"env-{number}", "name": "Production", "updated_at": _TIME.decode()}
         key = {
             "environment": environment,
             "identity_key": "0" * 64,
