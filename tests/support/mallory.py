@@ -2,18 +2,17 @@
 what it was asked.
 """
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from phase_dev.cluster import ControlPlane
+from support.accounts import Account, account_in
 
 _NAME = "mallory"
 
@@ -23,25 +22,28 @@ class Mallory:
     """Acts with his own account only."""
 
     plane: ControlPlane
-    namespace: str
-    kubeconfig: Path
+    account: Account
     url: str
     # What his host was asked, with the Authorization header.
     heard: list[tuple[str, str | None]] = field(default_factory=list)
 
+    @property
+    def namespace(self) -> str:
+        """The namespace in which he may write."""
+        return self.account.namespace
+
+    @cached_property
+    def kubeconfig(self) -> Path:
+        """A kubeconfig of his own."""
+        return self.plane.service_account_kubeconfig(self.namespace, _NAME)
+
     def create(self, document: dict[str, Any]) -> None:
         """Create or change an object with his rights."""
-        self.plane.kubectl(
-            "-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(document), kubeconfig=self.kubeconfig
-        )
+        self.apply_as("kubectl", document)
 
     def apply_as(self, manager: str, document: dict[str, Any]) -> None:
         """Apply an object server-side under a field manager that he takes for his own."""
-        self.plane.kubectl(
-            *("-n", self.namespace, "apply", "--server-side", "--field-manager", manager, "-f", "-"),
-            stdin=json.dumps(document),
-            kubeconfig=self.kubeconfig,
-        )
+        self.account.api.apply(document, self.namespace, manager)
 
     def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
         """Say whether the API server would let him do it himself."""
@@ -58,18 +60,15 @@ def mallory_in(
     verbs: Sequence[str] = ("create", "get", "patch"),
 ) -> Iterator[Mallory]:
     """Give him a namespace where he may write one kind, and let his host listen until the block ends."""
-    account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
     group = "secrets.phase.dev" if may_write == "phasesecrets" else ""
     rule = {"apiGroups": [group], "resources": [may_write], "verbs": [*verbs]}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
-    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": _NAME}}
-    objects = [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _NAME}},
-        rbac | {"kind": "Role", "rules": [rule]},
-        rbac | {"kind": "RoleBinding", "roleRef": role, "subjects": [account]},
-    ]
-    plane.kubectl("-n", namespace, "apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
-    mallory = Mallory(plane, namespace, plane.service_account_kubeconfig(namespace, _NAME), "")
+    with account_in(plane, namespace, _NAME, rule) as account, _host(Mallory(plane, account, "")) as mallory:
+        yield mallory
+
+
+@contextmanager
+def _host(mallory: Mallory) -> Iterator[Mallory]:
+    """Let his host listen until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
