@@ -4,7 +4,6 @@ An attack has the rights of the built-in role `edit` and every right on PhaseSec
 """
 
 import itertools
-import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -171,7 +170,7 @@ def secrets_edited_50_times_a_second(hostile: Hostile, _: World) -> Iterator[Non
     """Edit the token of ten PhaseSecrets, and their targets."""
     hostile.apply(*(hostile.asks(f"edits-{number}", "good") for number in range(10)))
     secrets = f"/api/v1/namespaces/{hostile.namespace}/secrets"
-    eventually(lambda: "edits-0" in hostile.kubectl("get", "secrets", "-o", "name"), what="a target is written")
+    eventually(lambda: hostile.api.get("secret", "edits-0", hostile.namespace), what="a target is written")
 
     def token(client: Client, number: int) -> None:
         client.patch(f"{secrets}/{names.DEFAULT_TOKEN_SECRET}", {"stringData": {"token": f"{number % 7:064x}"}})
@@ -282,9 +281,11 @@ def statuses_that_he_writes_himself(hostile: Hostile, good: World) -> Iterator[N
         {"source": {"entries": 2**31 - 1, "appId": "x" * 64}, "lastForcedSync": "x" * 256},
         {"conditions": [], "observedGeneration": 2**60},
     ]
-    for number, status in enumerate(strange):
-        patch = json.dumps({"status": status})
-        hostile.kubectl("patch", "phasesecret", f"status-{number}", "--subresource=status", "--type=merge", "-p", patch)
+    with hostile.client() as client:
+        for number, status in enumerate(strange):
+            with suppress(CommandFailed):
+                path = f"{_GROUP}/{hostile.namespace}/phasesecrets/status-{number}/status"
+                client.patch(path, {"status": status})
     yield
 
 
@@ -316,7 +317,8 @@ def objects_that_he_marks_as_others(hostile: Hostile, good: World) -> Iterator[N
     metadata = {"labels": labels, "annotations": marks}
     hostile.apply(*({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}} for kind, name in named))
     yield
-    assert hostile.kubectl("get", "secrets", "-l", names.LABEL_VERSION_OF, "-o", "name").count("marked-") == 50
+    found = hostile.api.items("secrets", hostile.namespace, labelSelector=names.LABEL_VERSION_OF)
+    assert sum("marked-" in each["metadata"]["name"] for each in found) == 50
 
 
 @attack
@@ -365,10 +367,9 @@ def names_of_his_neighbour_s(hostile: Hostile, good: World) -> Iterator[None]:
         hostile.asks("suspended", "good", suspend=True, managedSecretReferences=[target]),
         *(hostile.asks(name, "good", managedSecretReferences=[{**target, **each}]) for name, each in more.items()),
     ]
-    for each in spies:
-        hostile.apply(each, check=False)
+    hostile.apply(*spies, check=False)
     yield
-    refused = json.loads(hostile.kubectl("get", "phasesecrets", "-o", "json"))["items"]
+    refused = hostile.api.items("phasesecrets", hostile.namespace)
     assert refused
     assert {reason for each in refused for reason in _reasons(each)} <= {"CrossNamespaceRefused", "InvalidSpec"}
 

@@ -1,19 +1,21 @@
 """Two tenants: one does all that his rights allow to harm others, the other only wants his secrets."""
 
-import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 import psutil
 
-from phase_dev.cluster import ControlPlane
+from phase_dev.cluster import CommandFailed, ControlPlane
 from phase_dev.cluster.client import Client
+from support.accounts import Account, account_in
+from support.api import Api, api_of
 from support.bad_connections import BadConnections
 from support.bad_phase import BadPhase
 from support.operator_process import OperatorProcess, eventually
@@ -30,34 +32,41 @@ class Hostile:
     """A tenant with the built-in role `edit` and every right on PhaseSecrets, in one namespace."""
 
     plane: ControlPlane
-    namespace: str
-    kubeconfig: Path
+    account: Account
     phase: BadPhase
     connections: BadConnections
 
-    @contextmanager
-    def client(self) -> Iterator[Client]:
-        """Talk to the API server with his rights, without a process for each request."""
-        with self.plane.client() as admin:
-            token = admin.token(self.namespace, _NAME, 3600)
-        with Client(self.plane.url, self.plane.ca_file, token) as found:
-            yield found
+    @property
+    def namespace(self) -> str:
+        """The namespace in which he has his rights."""
+        return self.account.namespace
 
-    def apply(self, *documents: dict[str, Any], check: bool = True) -> str:
-        """Apply documents with his rights; return what the API server says."""
-        body = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
-        found = self.plane.kubectl(
-            *("-n", self.namespace, "apply", "--server-side", "--force-conflicts", "-f", "-"),
-            stdin=body,
-            kubeconfig=self.kubeconfig,
-            check=check,
-        )
-        return found.stdout + found.stderr
+    @property
+    def api(self) -> Api:
+        """The API server with his rights."""
+        return self.account.api
+
+    def client(self) -> AbstractContextManager[Client]:
+        """Talk to the API server with his rights, over a connection that no other thread of his uses."""
+        return self.account.client()
+
+    def apply(self, *documents: dict[str, Any], check: bool = True) -> None:
+        """Apply documents with his rights, on the server's side and by force; unless `check`, some may be refused."""
+        for each in documents:
+            try:
+                self.api.apply(each, self.namespace, _NAME)
+            except CommandFailed:
+                if check:
+                    raise
 
     def kubectl(self, *arguments: str, check: bool = False) -> str:
         """Run kubectl with his rights."""
-        found = self.plane.kubectl("-n", self.namespace, *arguments, kubeconfig=self.kubeconfig, check=check)
+        found = self.plane.kubectl("-n", self.namespace, *arguments, kubeconfig=self._kubeconfig, check=check)
         return found.stdout + found.stderr
+
+    @cached_property
+    def _kubeconfig(self) -> Path:
+        return self.plane.service_account_kubeconfig(self.namespace, _NAME)
 
     def asks(self, name: str, behaviour: str, number: int = 0, **spec: Any) -> dict[str, Any]:
         """Return a PhaseSecret of his that asks a host of his."""
@@ -70,24 +79,14 @@ def hostile_in(plane: ControlPlane, namespace: str, phase: BadPhase, connections
 
     Nothing else ends them: no controller of these control planes empties a namespace.
     """
-    account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
-    edit = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
-    api = {"apiVersion": "rbac.authorization.k8s.io/v1"}
     rule = {"apiGroups": ["secrets.phase.dev"], "resources": ["phasesecrets", "phasesecrets/status"], "verbs": ["*"]}
-    objects: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _NAME}},
-        api | {"kind": "Role", "metadata": {"name": _NAME}, "rules": [rule]},
-        api | {"kind": "RoleBinding", "metadata": {"name": _NAME}, "roleRef": role, "subjects": [account]},
-        api | {"kind": "RoleBinding", "metadata": {"name": f"{_NAME}-edit"}, "roleRef": edit, "subjects": [account]},
-    ]
-    token = secret("phase-service-token", {"token": "a1" * 32})
-    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*objects, token]})
-    plane.kubectl("-n", namespace, "apply", "-f", "-", stdin=body)
-    try:
-        yield Hostile(plane, namespace, plane.service_account_kubeconfig(namespace, _NAME), phase, connections)
-    finally:
-        plane.kubectl("-n", namespace, "delete", "phasesecrets", "--all", "--wait=false")
+    api_of(plane).create(secret("phase-service-token", {"token": "a1" * 32}), namespace)
+    with account_in(plane, namespace, _NAME, rule, "edit") as account:
+        try:
+            yield Hostile(plane, account, phase, connections)
+        finally:
+            # As one collection: kubectl would delete them one by one, and there may be thousands.
+            account.api.delete("phasesecrets", namespace=namespace)
 
 
 @dataclass
@@ -198,7 +197,8 @@ class Watching:
         if status != 200:
             figures.statuses.append(f"/healthz: {status}")
         figures.memory = max(figures.memory, self._process.memory_info().rss / 1024 / 1024)
-        lost = "this process does not lead now" in self._operator.log or "leadership lost" in self._operator.log
+        log = self._operator.log
+        lost = "this process does not lead now" in log or "leadership lost" in log
         figures.leads = figures.leads and not lost and self._operator.process.poll() is None
 
     def _judge(self, found: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """A tenant whose hosts of Phase are as bad as he can make them, beside one whose Phase is good."""
 
-import json
 import socketserver
 import threading
 import time
@@ -75,8 +74,8 @@ def attack(world: World, namespace: str, urls: list[str]) -> None:
     """Let PhaseSecrets of a namespace ask these hosts with an invented token."""
     items = [secret("phase-service-token", {"token": TOKEN})]
     items += [phase_secret(f"m{number}", url, pollingInterval=INTERVAL) for number, url in enumerate(urls)]
-    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    world.plane.kubectl("-n", namespace, "apply", "-f", "-", stdin=body)
+    for each in items:
+        world.api.create(each, namespace)
 
 
 def serves(world: World, operator: OperatorProcess, rounds: int = 3) -> None:
@@ -113,4 +112,4 @@ def test_24_paths_of_a_bad_host_cost_another_namespace_nothing(
         serves(world, operator)
 
         assert operator.metric("phase_operator_calls_under_way", pace="slow") <= 8
-        world.plane.kubectl("-n", own, "delete", "phasesecrets", "--all", "--wait=false")
+        world.api.delete("phasesecrets", namespace=own)

@@ -5,7 +5,6 @@ his push changes as well: it is in Phase as soon as a change of Phase would be i
 """
 
 import itertools
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -82,7 +81,7 @@ def _attacking(hostile: Hostile, good: PushStage) -> Iterator[None]:
     """Push everything he has, from Secrets of any size that he edits without a pause, by forged statuses."""
     rule = {"apiGroups": ["secrets.phase.dev"], "resources": ["*"], "verbs": ["*"]}
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "hostile"}}
-    good.plane.kubectl("-n", hostile.namespace, "apply", "-f", "-", stdin=json.dumps(role | {"rules": [rule]}))
+    good.api.apply(role | {"rules": [rule]}, hostile.namespace, "admin")
     hostile.apply(secret(names.DEFAULT_TOKEN_SECRET, {"token": good.phase.token("operator", form="pss")}))
     secrets = f"/api/v1/namespaces/{hostile.namespace}/secrets"
     pushes = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{hostile.namespace}/phasepushsecrets"
@@ -112,7 +111,7 @@ def _attacking(hostile: Hostile, good: PushStage) -> Iterator[None]:
         begun = next(numbers)
         yield
         eventually(lambda: next(numbers) > begun + 10, within=60, what="there are edits in the rounds")
-    hostile.kubectl("delete", "phasepushsecrets", "--all", "--wait=false", check=True)
+    hostile.api.delete("phasepushsecrets", namespace=hostile.namespace)
 
 
 def _resources(hostile: Hostile, good: PushStage) -> Iterator[dict[str, Any]]:
