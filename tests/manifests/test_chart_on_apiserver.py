@@ -19,10 +19,12 @@ import yaml
 from manifests.conftest import Run
 from manifests.objects import CHART, KUBERNETES, MONITORING, ROOT, Object, load, one
 from phase_dev import documents
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from phase_operator.cli.common.failures import ExitCode
 from support import copies
+from support.api import api_of
+from support.bare_plane import bare_plane
 from support.canary import Canary
 from support.cluster_fixture import may, wrong_rights_on_leases
 from support.operator_process import OperatorProcess, eventually, free_port, ready
@@ -31,7 +33,12 @@ from support.world import World
 pytestmark = pytest.mark.controlplane
 
 HOME = "phase-system"
-CRD = "crd/phasesecrets.secrets.phase.dev"
+CRD = ("crd", "phasesecrets.secrets.phase.dev")
+# What the chart makes, but for the CRD.
+KINDS = (
+    *("deployments", "services", "serviceaccounts", "roles", "rolebindings", "networkpolicies", "poddisruptionbudgets"),
+    *("servicemonitors", "prometheusrules", "clusterroles", "clusterrolebindings"),
+)
 RELEASE = ("phase-operator", "--namespace", HOME)
 # A proxy that does not answer: the API server has to be asked without it.
 VALUES: dict[str, Any] = {
@@ -46,9 +53,9 @@ ALONE = VALUES | {"replicas": 1, "leaderElection": {"enabled": False}}
 
 
 @pytest.fixture
-def plane() -> Iterator[ControlPlane]:
+def plane(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
     """Give a cluster with controllers and an empty namespace for the operator that enforces `restricted`."""
-    with start_control_plane(controllers=True) as plane:
+    with bare_plane(pytestconfig, controllers=True) as plane:
         plane.kubectl("create", "namespace", HOME)
         plane.kubectl("label", "namespace", HOME, "pod-security.kubernetes.io/enforce=restricted")
         plane.kubectl("create", "namespace", "shop")
@@ -79,7 +86,7 @@ class Installer:
 
     def __init__(self, helm: Run, plane: ControlPlane) -> None:
         """Take both."""
-        self.helm, self.plane = helm, plane
+        self.helm, self.plane, self.api = helm, plane, api_of(plane)
 
     def __call__(self, *arguments: str | Path, values: dict[str, Any] | None = None) -> str:
         """Run helm; it has to succeed."""
@@ -91,8 +98,7 @@ class Installer:
 
     def deployment(self) -> Object:
         """Return the Deployment's spec as the API server has it."""
-        found = self.plane.kubectl("-n", HOME, "get", "deployment", "phase-operator", "-o", "json").stdout
-        spec: Object = json.loads(found)["spec"]
+        spec: Object = self._found("deployment", "phase-operator", HOME)["spec"]
         return spec
 
     def environment(self) -> dict[str, str]:
@@ -136,7 +142,8 @@ class Installer:
         objects = load(self(*chart, values=values))
         pod = one(objects, "Pod")
         accounts = [each for each in objects if each is not pod]
-        self.plane.kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(accounts))
+        for each in accounts:
+            self.api.create(each)
         done = self.plane.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(pod))
         assert "Warning" not in done.stderr
         account = self.plane.service_account_kubeconfig(HOME, pod["spec"]["serviceAccountName"])
@@ -146,29 +153,30 @@ class Installer:
             return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
         finally:
             # As Helm does it by their annotations.
-            self.plane.kubectl("delete", "-f", "-", stdin=yaml.safe_dump_all(accounts))
+            for each in accounts:
+                self.api.delete(each["kind"], each["metadata"]["name"], HOME)
 
-    def uid(self, *what: str) -> str:
+    def uid(self, kind: str, name: str, namespace: str = "") -> str:
         """Return the uid of an object."""
-        return self.plane.kubectl("get", *what, "-o", "jsonpath={.metadata.uid}").stdout
+        return str(self._found(kind, name, namespace)["metadata"]["uid"])
 
     def holder(self) -> str:
         """Return who holds the Lease."""
-        asked = ("-n", HOME, "get", "lease", "phase-operator", "-o", "jsonpath={.spec.holderIdentity}")
-        return self.plane.kubectl(*asked).stdout
+        return str(self._found("lease", "phase-operator", HOME)["spec"].get("holderIdentity", ""))
 
     def columns(self) -> int:
         """Return how many columns the CRD has."""
-        found = json.loads(self.plane.kubectl("get", CRD, "-o", "json").stdout)
-        return len(found["spec"]["versions"][0]["additionalPrinterColumns"])
+        return len(self._found(*CRD)["spec"]["versions"][0]["additionalPrinterColumns"])
 
     def left(self) -> list[str]:
         """Return what the chart's objects have left behind, but for the CRD."""
-        kinds = "deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
-        monitors = "servicemonitors.monitoring.coreos.com,prometheusrules.monitoring.coreos.com"
-        found = self.plane.kubectl("get", f"{kinds},{monitors}", "-A", "-l", "team=platform", "-o", "name").stdout
-        wide = self.plane.kubectl("get", "clusterroles,clusterrolebindings", "-l", "team=platform", "-o", "name").stdout
-        return [*found.split(), *wide.split()]
+        label = {"labelSelector": "team=platform"}
+        return [f"{kind}/{each['metadata']['name']}" for kind in KINDS for each in self.api.items(kind, **label)]
+
+    def _found(self, kind: str, name: str, namespace: str = "") -> Object:
+        found = self.api.get(kind, name, namespace)
+        assert found is not None, f"no {kind} {name}"
+        return found
 
 
 def test_the_chart_lives_through_install_upgrade_rollback_and_uninstall(
@@ -179,11 +187,11 @@ def test_the_chart_lives_through_install_upgrade_rollback_and_uninstall(
     plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
 
     assert "kubectl get phs" in run("install", *RELEASE, older_chart, values=VALUES)
-    plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    plane.kubectl("wait", "--for=condition=Established", "/".join(CRD), "--timeout=30s")
     before = run.columns()
-    assert plane.kubectl("-n", HOME, "get", "servicemonitors", "-o", "name").stdout
-    pods = ("-n", HOME, "get", "pods", "-l", "app.kubernetes.io/name=phase-operator", "-o", "name")
-    eventually(lambda: len(plane.kubectl(*pods).stdout.split()) == 2, what="Pod Security admits two pods")
+    assert run.api.items("servicemonitors", HOME)
+    of_the_chart = {"labelSelector": "app.kubernetes.io/name=phase-operator"}
+    eventually(lambda: len(run.api.items("pods", HOME, **of_the_chart)) == 2, what="Pod Security admits two pods")
 
     run("upgrade", *RELEASE, CHART, values=LATER)
     assert run.columns() == before + 1, "the upgrade brought the newer CRD"
@@ -214,7 +222,7 @@ def test_the_chart_lives_through_install_upgrade_rollback_and_uninstall(
     assert run.deployment()["replicas"] == 2
     assert run.deployment()["strategy"] == strategy
 
-    kept = [("-n", "shop", "phs", "shop"), ("-n", "shop", "secret", "shop"), (CRD,)]
+    kept = [("phs", "shop", "shop"), ("secret", "shop", "shop"), CRD]
     uids = [run.uid(*each) for each in kept]
     data = world.data()
     assert run.left()
@@ -233,7 +241,7 @@ def test_with_roles_only_the_operator_works_where_it_may(
 ) -> None:
     run = Installer(helm, plane)
     plane.kubectl("apply", "--server-side", "-k", ROOT / "crds")
-    plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    plane.kubectl("wait", "--for=condition=Established", "/".join(CRD), "--timeout=30s")
     narrow: dict[str, Any] = {
         "image": VALUES["image"],
         "watchNamespaces": ["shop"],
@@ -263,10 +271,10 @@ def test_several_releases_stand_side_by_side_and_one_has_the_crds(each_helm: Run
     run("install", "definitions", *home, CHART, values={"crds": {"only": True}})
     run("install", "first", *home, CHART, values=watching("shop", **without))
     run("install", "second", *home, CHART, values=watching("web", **without))
-    found = plane.kubectl("-n", HOME, "get", "deployments", "-o", "name").stdout.split()
-    assert found == ["deployment.apps/first-phase-operator", "deployment.apps/second-phase-operator"]
-    wide = plane.kubectl("get", "clusterroles", "-l", "app.kubernetes.io/instance=definitions", "-o", "name").stdout
-    assert wide == "", "a release of CRDs alone has no role"
+    found = [each["metadata"]["name"] for each in run.api.items("deployments", HOME)]
+    assert found == ["first-phase-operator", "second-phase-operator"]
+    wide = run.api.items("clusterroles", labelSelector="app.kubernetes.io/instance=definitions")
+    assert wide == [], "a release of CRDs alone has no role"
 
     env = {"KUBECONFIG": str(plane.kubeconfig)}
     values = json.dumps(watching("shop"))
@@ -274,9 +282,9 @@ def test_several_releases_stand_side_by_side_and_one_has_the_crds(each_helm: Run
     assert refused.returncode != 0
     assert "invalid ownership metadata" in refused.stderr
 
-    before = run.uid(CRD)
+    before = run.uid(*CRD)
     run("upgrade", "first", *home, CHART, "--take-ownership", values=watching("shop"))
     run("uninstall", "first", *home)
-    assert run.uid(CRD) == before, "who takes them over keeps them, too"
+    assert run.uid(*CRD) == before, "who takes them over keeps them, too"
     run("upgrade", "second", *home, CHART, "--take-ownership", values=watching("web"))
-    assert run.uid(CRD) == before
+    assert run.uid(*CRD) == before

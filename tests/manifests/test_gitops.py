@@ -11,7 +11,9 @@ import yaml
 from manifests.conftest import Render
 from manifests.objects import CHART, CRD_FILES, ROOT, Object, kinds, load, one
 from phase_dev import documents
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import CommandFailed, ControlPlane
+from support.api import api_of
+from support.bare_plane import bare_plane
 from support.published import ARGO_CD, FLUX, crds
 
 GITOPS = ROOT / "deploy/gitops"
@@ -23,9 +25,9 @@ WAVE = "argocd.argoproj.io/sync-wave"
 
 
 @pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
+def plane(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
     """Give a cluster with the CRDs of Argo CD, of Flux and ours, and with the namespaces of the recipes."""
-    with start_control_plane() as plane:
+    with bare_plane(pytestconfig) as plane:
         for file in (*CRD_FILES, *(file for published in (ARGO_CD, *FLUX) for file in crds(published))):
             plane.kubectl("apply", "--server-side", "-f", file)
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
@@ -46,10 +48,12 @@ def examples() -> Iterator[tuple[Path, Object]]:
 
 def refusal(plane: ControlPlane, document: Object) -> str:
     """Return what the API server has against an object; "" if it takes it."""
-    namespace = document["metadata"].get("namespace", "shop")
-    apply = ("-n", namespace, "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
-    done = plane.kubectl(*apply, stdin=yaml.safe_dump(document), check=False)
-    return "" if done.returncode == 0 else done.stderr
+    # As `kubectl apply --server-side --dry-run=server --validate=strict` asks.
+    try:
+        api_of(plane).apply(document, "shop", "kubectl", dryRun="All", fieldValidation="Strict")
+    except CommandFailed as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.controlplane

@@ -11,7 +11,8 @@ import yaml
 from manifests.conftest import Render
 from manifests.objects import ROOT, Object, one
 from phase_dev import documents
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import ControlPlane
+from support.bare_plane import bare_plane
 from support.cluster_fixture import Kubectl, may, wrong_rights_on_leases
 
 pytestmark = pytest.mark.controlplane
@@ -21,9 +22,9 @@ CRD = "crd/phasesecrets.secrets.phase.dev"
 
 
 @pytest.fixture(scope="module")
-def empty() -> Iterator[ControlPlane]:
+def empty(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
     """Give a cluster in which nothing is installed; the shared one is not ours to fill."""
-    with start_control_plane() as plane:
+    with bare_plane(pytestconfig) as plane:
         yield plane
 
 

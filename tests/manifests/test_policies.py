@@ -8,10 +8,11 @@ import pytest
 from manifests.conftest import Render
 from manifests.objects import KUBERNETES, ROOT, Object, one, validate
 from phase_dev import documents
-from phase_dev.cluster import CommandFailed, ControlPlane, start_control_plane
+from phase_dev.cluster import CommandFailed, ControlPlane
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from support.api import Api, api_of
+from support.bare_plane import bare_plane
 from support.operator_process import eventually
 
 ADMISSION, KYVERNO = "deploy/policies/admission", "deploy/policies/kyverno"
@@ -46,9 +47,9 @@ def config_maps(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
+def plane(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
     """Give a cluster with our CRDs, the policies, and a resource that was there before them."""
-    with start_control_plane() as plane:
+    with bare_plane(pytestconfig) as plane:
         plane.kubectl("apply", "--server-side", "-k", ROOT / "crds")
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         api = api_of(plane)
@@ -59,9 +60,12 @@ def plane() -> Iterator[ControlPlane]:
         api.create(old, "team")
         plane.kubectl("apply", "-k", ROOT / ADMISSION)
         # A policy that was applied is at work a little later.
-        for why, each in (("phase-host", old), ("phase-no-adopt", ADOPTS), ("phase-own-namespace", ELSEWHERE)):
+        refused = (("phase-host", old), ("phase-no-adopt", ADOPTS), ("phase-own-namespace", ELSEWHERE))
+        for why, each in refused:
             eventually(lambda why=why, each=each: why in refusal(api, each), what=f"{why} is at work")  # type: ignore[misc]
         yield plane
+        plane.kubectl("delete", "-k", ROOT / ADMISSION)
+        eventually(lambda: not any(refusal(api, each) for _, each in refused), what="no policy is at work")
 
 
 ADOPTS = body("PhaseSecret", **secrets(adopt=True))

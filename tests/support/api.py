@@ -60,10 +60,10 @@ class Api:
         """Create an object and return what the server made of it."""
         return self._client.create(_with(self._collection(document, namespace), query), document)
 
-    def apply(self, document: Object, namespace: str, manager: str) -> Object:
+    def apply(self, document: Object, namespace: str, manager: str, **query: str) -> Object:
         """Apply an object on the server's side, and take the fields that others hold."""
         path = f"{self._collection(document, namespace)}/{document['metadata']['name']}"
-        return self._client.apply(_with(path, {"fieldManager": manager, "force": "true"}), document)
+        return self._client.apply(_with(path, {"fieldManager": manager, "force": "true", **query}), document)
 
     def delete(self, kind: str, name: str = "", namespace: str = "") -> None:
         """Delete an object, or all of a kind in a namespace; what is not there is no error, and nobody waits."""

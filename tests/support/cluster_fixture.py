@@ -2,8 +2,8 @@
 
 Import the fixtures in a conftest.py; wherever they are imported, the session has one cluster. They are plain, not
 asynchronous, and belong to no event loop; so a test with a loop of its own may use them.
-Keep to a namespace of your own (`namespace`), and do no harm to the shared cluster: a test that stops or pauses a
-program starts a cluster for itself with `start_control_plane()`.
+Keep to a namespace of your own (`namespace`), and do no harm to the shared cluster: a test that installs or removes
+something for all, or that stops or pauses a program, takes `support.bare_plane`.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 def control_plane(pytestconfig: pytest.Config) -> ControlPlane:
     """Give the session's control plane, with the controllers and one simulated node; calls block."""
     if _PLANE not in pytestconfig.stash:
-        with _heard(pytestconfig):  # a build on the way takes minutes and must not be silent
+        with heard(pytestconfig):  # a build on the way takes minutes and must not be silent
             plane = start_control_plane(controllers=True, nodes=1)
         pytestconfig.add_cleanup(plane.close)
         pytestconfig.stash[_PLANE] = plane
@@ -94,6 +94,7 @@ def wrong_rights_on_leases(plane: ControlPlane, home: str = "phase-system") -> l
     return sorted(" ".join(each) for each in wanted | others if may(plane, *each) is not (each in wanted))
 
 
-def _heard(config: pytest.Config) -> AbstractContextManager[None]:
+def heard(config: pytest.Config) -> AbstractContextManager[None]:
+    """Let what is written to the terminal be seen, also where pytest keeps it for the report."""
     capture = config.pluginmanager.getplugin("capturemanager")
     return nullcontext() if capture is None else capture.global_and_fixture_disabled()

@@ -7,13 +7,12 @@ gone, and costs it nothing.
 Rule: a test of how a namespace goes deletes it itself (`Api.delete`), and the controller manager does the rest.
 """
 
-import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import quote
 
 from phase_dev.cluster import CommandFailed, ControlPlane
-from phase_dev.shell.loopback import ask
+from support import etcd
 from support.api import api_of
 
 # With more objects than this, it is the objects that cost, and nobody needs to wait while they go.
@@ -44,20 +43,12 @@ def remove_namespaces(plane: ControlPlane, *names: str) -> None:
 def _held(plane: ControlPlane, names: Iterable[str]) -> Held:
     found: Held = {name: [] for name in names}
     # etcd's keys tell it for all kinds in one request.
-    for key in _keys(plane):
+    for key in etcd.keys(plane):
         # A namespaced object is at /registry/secrets/NAMESPACE/NAME; a custom one has its group before the plural.
         *_, plural, namespace, name = key.split("/")
         if namespace in found:
             found[namespace].append((plural, name))
     return found
-
-
-def _keys(plane: ControlPlane) -> Iterator[str]:
-    first, end = (base64.b64encode(each).decode() for each in (b"/registry/", b"/registry0"))
-    asked = {"key": first, "range_end": end, "keys_only": True}
-    answer = ask("POST", f"{plane.layout.etcd_url}/v3/kv/range", body=asked, timeout=30.0)
-    for each in answer.raise_for_status().json()["kvs"]:
-        yield base64.b64decode(each["key"]).decode()
 
 
 def _clear(plane: ControlPlane, namespace: str, objects: Iterable[tuple[str, str]]) -> None:

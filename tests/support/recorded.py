@@ -11,16 +11,14 @@ import gzip
 import json
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from phase_operator.api import names
+from support import etcd
 from support.followers import SETTLE, workload
 from support.operator_process import eventually, install, running_operator
 from support.world import phase_secret, secret
@@ -62,38 +60,21 @@ class Recording:
 
     def put_back(self, plane: ControlPlane) -> None:
         """Write the objects into a running cluster's etcd: namespaces first, as the API server wants it."""
-        for key in sorted(self.objects, key=lambda each: ("/namespaces/" not in each, each)):
-            _etcd(plane, "put", {"key": _encoded(key), "value": self.objects[key]})
+        ordered = sorted(self.objects, key=lambda each: ("/namespaces/" not in each, each))
+        etcd.change(plane, {key: self.objects[key] for key in ordered})
 
 
 def record(plane: ControlPlane, phase: Path) -> Recording:
     """Copy what the operator and its users made."""
     objects: dict[str, str] = {}
     for collection in _COLLECTIONS:
-        for key, value in _range(plane, f"/registry/{collection}/"):
+        for key, value in etcd.contents(plane, f"/registry/{collection}/").items():
             name = key.removeprefix(f"/registry/{collection}/")
             if name.split("/")[0] in _OWN and not name.startswith("phase-system/phase-operator-leader"):
                 objects[key] = value
     # The Deployment of the operator itself comes with the installation.
     objects = {key: value for key, value in objects.items() if "/deployments/phase-system/" not in key}
     return Recording(objects, phase.read_bytes())
-
-
-def _range(plane: ControlPlane, prefix: str) -> Iterable[tuple[str, str]]:
-    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    answer = _etcd(plane, "range", {"key": _encoded(prefix), "range_end": _encoded(end)})
-    for each in answer.get("kvs") or []:
-        yield base64.b64decode(each["key"]).decode(), each["value"]
-
-
-def _etcd(plane: ControlPlane, verb: str, body: dict[str, str]) -> dict[str, Any]:
-    answer = httpx.post(f"{plane.layout.etcd_url}/v3/kv/{verb}", json=body, timeout=10)
-    answer.raise_for_status()
-    return dict(answer.json())
-
-
-def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def scene(url: str) -> list[dict[str, Any]]:

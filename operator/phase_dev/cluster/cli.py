@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from phase_dev.cluster import catalog
-from phase_dev.cluster.kubeconfig import refuse_foreign, remove_if_ours
+from phase_dev.cluster.kubeconfig import refuse_foreign, refuse_unwritable, remove_if_ours
 from phase_dev.cluster.plane import ControlPlane, start_control_plane
 from phase_dev.cluster.programs import locate, obtain
 from phase_dev.shell.folders import write_private
@@ -36,6 +36,7 @@ def run(controllers: bool, nodes: int, kubeconfig: Path | None) -> None:
     with one_sentence(), ExitStack() as closing:
         if kubeconfig is not None:
             refuse_foreign(kubeconfig)
+            refuse_unwritable(kubeconfig)
         progress = Progress(sys.stderr)
         plane = closing.enter_context(start_control_plane(controllers=controllers, nodes=nodes, progress=progress))
         if kubeconfig is not None:

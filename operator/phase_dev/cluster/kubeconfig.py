@@ -4,6 +4,7 @@ Rule: a file that is not ours is never overwritten and never removed.
 """
 
 import base64
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -31,6 +32,13 @@ def refuse_foreign(path: Path) -> None:
     """Raise when there is a file at this path that we did not write."""
     if path.exists() and not is_ours(path):
         raise ToolError(f"{path} is there already and is not ours; name another file for the kubeconfig")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise when no file can be written at this path, and make its folder: before a cluster is started for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 def is_ours(path: Path) -> bool:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support.bare_plane import bare_plane
 from support.canary import Canary
 from support.cluster_fixture import new_namespace
 from support.followers import SETTLE
@@ -316,10 +317,10 @@ def test_an_uninstall_asks_first(world: World, admin: Person) -> None:
 
 
 def test_an_uninstall_with_the_crds_leaves_the_targets_and_nothing_of_the_operator(
-    canary: Canary, phase: EmbeddedPhase, tmp_path: Path
+    canary: Canary, phase: EmbeddedPhase, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     # Without controllers: it is the API server that deletes, and nobody has to be waited for.
-    with start_control_plane() as plane, new_namespace(plane) as namespace:
+    with bare_plane(pytestconfig) as plane, new_namespace(plane) as namespace:
         install(plane)
         world, admin = World(plane, namespace, phase, canary), administrator(plane, canary)
         world.token()

@@ -125,5 +125,6 @@ def test_an_impossible_command_is_answered_in_one_sentence(
     done = run(env, *(each.format(there=tmp_path / "there") for each in arguments))
 
     assert done.returncode == 1
+    assert not any((tmp_path / "tmp").iterdir()), "no cluster was started for it"
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stderr.startswith("Error: ")

@@ -8,26 +8,29 @@ import pytest
 from phase_dev.cluster import CommandFailed, start_control_plane
 from phase_dev.shell.errors import StartFailed, ToolError
 from phase_dev.shell.terminal import Progress
+from support.bare_plane import bare_plane
 
 pytestmark = pytest.mark.controlplane
 
 
-def test_two_clusters_share_nothing_and_leave_nothing() -> None:
-    with start_control_plane() as one, start_control_plane() as other:
-        one.kubectl("create", "namespace", "only-here")
+def test_two_clusters_share_nothing_and_one_that_ends_leaves_nothing(pytestconfig: pytest.Config) -> None:
+    with bare_plane(pytestconfig) as other:
+        with start_control_plane() as one:
+            one.kubectl("create", "namespace", "only-here")
 
-        assert "only-here" not in other.kubectl("get", "ns").stdout
-        assert one.url != other.url
-        folders = [each.layout.folder for each in (one, other)]
-        pids = [each.program(name).pid for each in (one, other) for name in ("etcd", "kube-apiserver")]
+            assert "only-here" not in other.kubectl("get", "ns").stdout
+            assert one.url != other.url
+            assert one.layout.folder != other.layout.folder
+            pids = [each.program(name).pid for each in (one, other) for name in ("etcd", "kube-apiserver")]
 
-    assert not any(folder.exists() for folder in folders)
-    assert len(set(pids)) == 4
-    assert one.program("etcd").pid is None
+        assert not one.layout.folder.exists()
+        assert len(set(pids)) == 4
+        assert one.program("etcd").pid is None
+        assert "default" in other.kubectl("get", "ns").stdout
 
 
-def test_the_data_survives_what_happens_to_the_programs() -> None:
-    with start_control_plane() as cluster:
+def test_the_data_survives_what_happens_to_the_programs(pytestconfig: pytest.Config) -> None:
+    with bare_plane(pytestconfig) as cluster:
         cluster.kubectl("create", "configmap", "kept", "--from-literal=a=1")
         server, etcd = cluster.program("kube-apiserver"), cluster.program("etcd")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from support.api import api_of
 from support.api_proxy import ApiProxy
+from support.bare_plane import bare_plane
 from support.canary import Canary
 from support.operator_process import REPOSITORY, OperatorProcess, eventually, install, running_operator
 from support.world import World, phase_secret
@@ -32,8 +33,8 @@ CRD = "phasesecrets.secrets.phase.dev"
 
 
 @pytest.fixture(scope="module")
-def own_plane() -> Iterator[ControlPlane]:
-    with start_control_plane() as plane:
+def own_plane(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
+    with bare_plane(pytestconfig) as plane:
         install(plane)
         yield plane
 

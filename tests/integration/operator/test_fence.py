@@ -25,11 +25,11 @@ from integration.operator.test_ownership import (
 from integration.operator.test_versioned import (
     test_a_change_makes_a_new_object_and_the_old_one_stays_while_a_deployment_names_it,
 )
-from phase_dev.cluster import CommandFailed, ControlPlane, start_control_plane
+from phase_dev.cluster import CommandFailed, ControlPlane
 from phase_dev.cluster.client import Client
 from phase_operator.api import names
 from support.api import Api, api_of
-from support.operator_process import REPOSITORY, OperatorProcess, eventually, install, running_operator
+from support.operator_process import REPOSITORY, OperatorProcess, eventually, running_operator
 from support.world import World
 
 # What the operator does anyway, once more, inside the fence.
@@ -50,6 +50,7 @@ __all__ = [
 
 pytestmark = pytest.mark.controlplane
 
+POLICY = REPOSITORY / "deploy/fence/policy.yaml"
 OURS = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
 IMPERSONATING = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
@@ -58,20 +59,19 @@ FLAGS = ("--grant", "from=*,to=kube-system,what=target", "--allow-impersonation-
 
 
 @pytest.fixture(scope="module")
-def control_plane() -> Iterator[ControlPlane]:
-    """Give a cluster of the module's own: the fence would be around everybody's operator."""
-    with start_control_plane(controllers=True, nodes=1) as plane:
-        yield plane
+def installed(installed: ControlPlane) -> Iterator[ControlPlane]:
+    """Give the session's cluster with the fence in force before the operator's first write.
 
-
-@pytest.fixture(scope="module")
-def installed(control_plane: ControlPlane) -> ControlPlane:
-    """Give that cluster with what users apply, and the fence in force before the operator's first write."""
-    install(control_plane)
-    control_plane.kubectl("apply", "--server-side", "-f", REPOSITORY / "deploy/fence/policy.yaml")
-    trial = Trial(control_plane, "default")
-    eventually(lambda: trial.refuses_to_create(thing("trial"), dryRun="All"), what="the fence is in force")
-    return control_plane
+    It is gone before another module's operator is there, around which it would be as well.
+    """
+    trial = Trial(installed, "default")
+    installed.kubectl("apply", "--server-side", "-f", POLICY)
+    try:
+        eventually(lambda: trial.refuses_to_create(thing("trial"), dryRun="All"), what="the fence is in force")
+        yield installed
+    finally:
+        installed.kubectl("delete", "-f", POLICY)
+        eventually(lambda: not trial.refuses_to_create(thing("trial"), dryRun="All"), what="the fence is gone")
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +214,7 @@ def test_the_operator_writes_nothing_into_the_namespaces_of_the_system(
 
     assert there.refuses_to_apply(ours | {"data": {"a": "YQ=="}})
     assert there.refuses_to_delete(ours)
+    api_of(installed).delete(kind, "ours", namespace_of_the_system)
 
 
 @pytest.mark.parametrize("kind", IMPERSONATING)
@@ -258,6 +259,7 @@ def test_nobody_else_is_fenced(installed: ControlPlane, namespace: str) -> None:
     installed.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(thing("plain")), kubeconfig=other)
 
     assert installed.kubectl("-n", namespace, "get", "secret", "plain", "-o", "name").stdout
+    installed.kubectl("-n", "phase-system", "delete", "serviceaccount", "other")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support.bare_plane import bare_plane
 from support.operator_process import eventually, install, running_operator
 from support.recorded import FLAGS, HOST, PORT, Recording, record
 
@@ -18,11 +19,11 @@ ASKED_AGAIN = 2
 
 @pytest.mark.controlplane
 @pytest.mark.parametrize("file", [pytest.param(each, id=each.name.split(".")[0]) for each in RECORDINGS])
-def test_a_version_leaves_nothing_to_do_for_this_one(file: Path, tmp_path: Path) -> None:
+def test_a_version_leaves_nothing_to_do_for_this_one(file: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     recording = Recording.load(file)
     state = tmp_path / "phase.sqlite"
     state.write_bytes(recording.phase)
-    with start_control_plane() as plane, EmbeddedPhase(host=HOST, port=PORT, state=state) as phase:
+    with bare_plane(pytestconfig) as plane, EmbeddedPhase(host=HOST, port=PORT, state=state) as phase:
         install(plane)
         recording.put_back(plane)
         assert _changed(recording, plane, state) == []

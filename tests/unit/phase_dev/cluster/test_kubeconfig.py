@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from phase_dev.cluster.kubeconfig import refuse_foreign, remove_if_ours, render
+from phase_dev.cluster.kubeconfig import refuse_foreign, refuse_unwritable, remove_if_ours, render
 from phase_dev.shell.errors import ToolError
 from phase_dev.shell.folders import write_private
 
@@ -44,6 +44,19 @@ def test_somebody_elses_file_is_refused_and_kept(tmp_path: Path) -> None:
     remove_if_ours(path)
 
     assert path.exists()
+
+
+def test_a_place_where_nothing_can_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OSError, match="file"):
+        refuse_unwritable(tmp_path / "file" / "config")
+
+
+def test_a_place_that_can_be_written_is_left_empty(tmp_path: Path) -> None:
+    refuse_unwritable(tmp_path / "deep" / "config")
+
+    assert list((tmp_path / "deep").iterdir()) == []
 
 
 def test_our_own_file_may_be_written_again_and_removed(tmp_path: Path) -> None:
