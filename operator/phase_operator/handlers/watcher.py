@@ -39,6 +39,8 @@ _PART = 100
 # kopf handles the events of each object in a task, which keeps the object while it waits for another event: for so many
 # seconds.
 _IDLE = 0.02
+# How kopf names the tasks that watch.
+_WATCH = "watcher for "
 # Pauses after an interruption: while the API server cannot be reached, and then until the watch has shown what a list
 # contains. They grow, because a list of thousands of objects is expensive.
 _AWAY = 1.0
@@ -162,7 +164,10 @@ class Watcher:
         # kopf installs signal handlers of its own; put ours back.
         own_signals()
         self._broken = None
-        await kopf.run_tasks(tasks, ignored=_Everything())
+        try:
+            await kopf.run_tasks(tasks, ignored=_Everything())
+        finally:
+            _end_watches()
 
     def _stopped(self, error: Exception) -> None:
         self._broken = error.message if isinstance(error, ExpectedError) else type(error).__name__
@@ -295,6 +300,17 @@ def _settings(*, has_lists: bool) -> kopf.OperatorSettings:
     settings.persistence.finalizer = names.LEGACY_FINALIZER
     settings.process.ultimate_exiting_timeout = None
     return settings
+
+
+def _end_watches() -> None:
+    """End the watches that kopf has left when one failed: they would go on beside the next ones, and outlive a signal.
+
+    Nobody waits for them. What a watch waits with is left to it: if that were cancelled at the same time, as everything
+    is when the process ends, the watch would take it for a pause, and go on.
+    """
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith(_WATCH):
+            task.cancel()
 
 
 class _Everything(Collection[Any]):

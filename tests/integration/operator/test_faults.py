@@ -50,6 +50,7 @@ def sturdy(own_plane: ControlPlane, proxy: ApiProxy, tmp_path: Path) -> Iterator
     """Give an operator that has seen no outage yet: from the sixth within minutes on, what follows waits a little."""
     with running_operator(own_plane, tmp_path, "--lease-seconds", "6", elects=True, url=proxy.url) as process:
         yield process
+        assert process.stop() == 0, "no watch that failed has left anything that goes on"
 
 
 @pytest.fixture
