@@ -23,6 +23,7 @@ from phase_dev.shell.folders import Folders
 from phase_dev.shell.ports import Ports
 from phase_operator.api.crd import DEFINITIONS
 from support import suspended
+from support.api import api_of
 from support.forked import Forked, Process
 
 PROGRAM = ("-m", "phase_operator", "run")
@@ -193,7 +194,7 @@ def running_operator(
     variables = inherited | source | dict(environment or {})
     place = (plane.url, home)
     if elects and not _ELECTING[place]:
-        plane.kubectl("-n", home, "delete", "lease", "phase-operator", "--ignore-not-found")
+        api_of(plane).delete("lease", "phase-operator", home)
     _ELECTING[place] += elects
     process = _started(python, program, arguments, log_file, variables)
     operator = OperatorProcess(process, log_file, health, metrics, can_miss=program == suspended.PROGRAM)

@@ -69,7 +69,7 @@ def harmed(
         yield world
         proxy.mend()
         assert sturdy.process.poll() is None
-        own_plane.kubectl("-n", name, "delete", "phasesecrets", "--all", check=False)
+        world.no_phase_secrets()
 
 
 @dataclass
