@@ -20,9 +20,12 @@ from support.cluster_fixture import heard
 from support.operator_process import eventually
 
 _NEEDED = ("etcd", "kube-apiserver")
-_CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
+# Those that a control plane has of these; the last one is the kubelet of simulated nodes.
+_CONTROLLERS = ("kube-controller-manager", "kube-scheduler", "kwok")
 # The API server writes these again and again, under a name that it has until it is started again.
 _ALIVE = ("/registry/leases/kube-system/apiserver-", "/registry/peerserverleases/")
+# Another kwok than the one that wrote them would wait until they run out.
+_OF_KUBELETS = "/registry/leases/kube-node-lease/"
 # So many looks in a row that show the same. If something came later, the first test to hand it on would fail by it.
 _SETTLED = 4
 
@@ -48,14 +51,18 @@ class _State:
         return sorted([*changed, *{*self.groups} ^ {*other.groups}])
 
 
-_IDLE = pytest.StashKey[list[tuple[ControlPlane, _State]]]()
+# By the number of nodes.
+_IDLE = pytest.StashKey[dict[int, list[tuple[ControlPlane, _State]]]]()
 
 
 @contextmanager
-def bare_plane(config: pytest.Config, *, controllers: bool = False) -> Iterator[ControlPlane]:
-    """Give a control plane in which nothing is installed, until the block ends; with `controllers`, these run."""
-    idle = config.stash.setdefault(_IDLE, [])
-    plane, at_first = idle.pop() if idle else _started(config)
+def bare_plane(config: pytest.Config, *, controllers: bool = False, nodes: int = 0) -> Iterator[ControlPlane]:
+    """Give a control plane in which nothing is installed, until the block ends; with `controllers`, these run.
+
+    It has so many simulated nodes, which run pods as long as the controllers run.
+    """
+    idle = config.stash.setdefault(_IDLE, {}).setdefault(nodes, [])
+    plane, at_first = idle.pop() if idle else _started(config, nodes)
     with ExitStack() as closing:
         # One that cannot be made as it was is handed on to nobody; nor is one whose block fails.
         closing.callback(plane.close)
@@ -66,10 +73,10 @@ def bare_plane(config: pytest.Config, *, controllers: bool = False) -> Iterator[
     idle.append((plane, at_first))
 
 
-def _started(config: pytest.Config) -> tuple[ControlPlane, _State]:
+def _started(config: pytest.Config, nodes: int) -> tuple[ControlPlane, _State]:
     # The controllers start once, so that what they make of an empty cluster is there for all: roles, accounts.
     with heard(config):
-        plane = start_control_plane(controllers=True)
+        plane = start_control_plane(controllers=True, nodes=nodes)
     config.add_cleanup(plane.close)
     seen: list[_State] = []
 
@@ -79,12 +86,13 @@ def _started(config: pytest.Config) -> tuple[ControlPlane, _State]:
 
     eventually(has_settled, what="nothing changes any more", pause=0.1)
     _stop(plane)
+    etcd.change(plane, {}, etcd.keys(plane, _OF_KUBELETS))
     return plane, _State.of(plane)
 
 
 @contextmanager
 def _running(plane: ControlPlane) -> Iterator[None]:
-    for name in _CONTROLLERS:
+    for name in _of(plane):
         plane.program(name).start()
     try:
         yield
@@ -93,8 +101,12 @@ def _running(plane: ControlPlane) -> Iterator[None]:
 
 
 def _stop(plane: ControlPlane) -> None:
-    for name in _CONTROLLERS:
+    for name in _of(plane):
         plane.program(name).kill()
+
+
+def _of(plane: ControlPlane) -> list[str]:
+    return [name for name in _CONTROLLERS if name in plane.processes]
 
 
 def _put_back(plane: ControlPlane, at_first: _State) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from phase_dev.cluster import start_control_plane
 from phase_dev.cluster.access import run_client
 from phase_dev.cluster.catalog import needed
 from phase_dev.cluster.programs import Found, obtain
 from phase_dev.shell.terminal import Progress
+from support.bare_plane import bare_plane
 from support.canary import Canary
 
 SECRETS = ("a-long-production-password", "another-long-password", "only-for-development", "lic-0001")
@@ -105,8 +105,10 @@ def test_keep_leaves_it_running_until_it_is_stopped(
     assert demo(canary, environment, "--stop").stdout == "no demo is running\n"
 
 
-def test_a_cluster_of_the_user_is_left_as_it_was(environment: dict[str, str], canary: Canary) -> None:
-    with start_control_plane(controllers=True) as theirs:
+def test_a_cluster_of_the_user_is_left_as_it_was(
+    environment: dict[str, str], canary: Canary, pytestconfig: pytest.Config
+) -> None:
+    with bare_plane(pytestconfig, controllers=True) as theirs:
 
         def state() -> set[str]:
             return set(theirs.kubectl("get", "ns,crd,clusterroles,clusterrolebindings", "-o", "name").stdout.split())

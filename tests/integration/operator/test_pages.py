@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import ControlPlane
 from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
 from phase_dev.server import EmbeddedPhase
 from phase_dev.shell.terminal import Progress
+from support.bare_plane import bare_plane
 from support.canary import Canary
 from support.cluster_fixture import may
 from support.operator_process import OperatorProcess, eventually, leased_ports, running_operator
@@ -37,9 +38,9 @@ CRD = "crd/phasesecrets.secrets.phase.dev"
 
 
 @pytest.fixture
-def plane() -> Iterator[ControlPlane]:
+def plane(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
     """Give an empty cluster with controllers and a simulated node."""
-    with start_control_plane(controllers=True, nodes=1) as plane:
+    with bare_plane(pytestconfig, controllers=True, nodes=1) as plane:
         yield plane
 
 
