@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +27,7 @@ from phase_dev.server import EmbeddedPhase
 from phase_dev.shell.terminal import Progress
 from phase_operator.cli.common.standing import is_suspended
 from support.api import api_of
+from support.bare_plane import bare_plane
 from support.canary import Canary
 from support.kubelet import own_address, pod_outside
 from support.operator_process import OperatorProcess, eventually, running_operator
@@ -183,13 +184,27 @@ def programs() -> tuple[Path, Path]:
     return found[KUBECTL.name].path, found[HELM.name].path
 
 
+@contextmanager
+def fenced_plane(config: pytest.Config, *, controllers: bool = False) -> Iterator[ControlPlane]:
+    """Give a cluster in which nothing is installed, and see that no fence stands in it when the block has ended."""
+    account = "system:serviceaccount:phase-system:phase-operator"
+    trial = ("create", "configmap", "proof", "-n", "kube-system", "--dry-run=server", f"--as={account}")
+    with bare_plane(config, controllers=controllers) as plane:
+        yield plane
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            api_of(plane).delete(kind, "phase-operator-fence")
+        eventually(lambda: "denied request" not in plane.kubectl(*trial, check=False).stderr, what="no fence is there")
+
+
 @pytest.fixture(scope="module")
-def site(programs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    programs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Site]:
     """Give both clusters: the operator at work in the first, a release of the chart in the second."""
     with ExitStack() as stack:
         plane = stack.enter_context(start_control_plane(controllers=True, nodes=1))
         # helm asks the API server only, and waits for no pod.
-        other = stack.enter_context(start_control_plane())
+        other = stack.enter_context(fenced_plane(pytestconfig))
         phase = stack.enter_context(EmbeddedPhase())
         folders = [tmp_path_factory.mktemp(name) for name in ("reader", "helms")]
         reader, helms = (
@@ -281,7 +296,12 @@ def test_the_policy_of_the_page_refuses_what_it_says(spec: dict[str, Any], words
 
 @pytest.mark.parametrize("with_key", [True, False], ids=["with the digest key", "without the digest key"])
 def test_a_backup_comes_back_on_an_empty_cluster(
-    with_key: bool, site: Site, programs: tuple[Path, Path], tmp_path: Path, canary: Canary
+    with_key: bool,
+    site: Site,
+    programs: tuple[Path, Path],
+    tmp_path: Path,
+    canary: Canary,
+    pytestconfig: pytest.Config,
 ) -> None:
     for block in under(BACKUP, "Take a backup with kubectl"):
         site.run(block)
@@ -291,7 +311,7 @@ def test_a_backup_comes_back_on_an_empty_cluster(
         key = key[:1]
 
     # With the controllers, for they collect what has lost its owner; the restored cluster needs no pod.
-    with start_control_plane(controllers=True) as plane:
+    with fenced_plane(pytestconfig, controllers=True) as plane:
         reader = Reader(tmp_path, *programs, plane.kubeconfig)
         reader.write("my-overlay/kustomization.yaml", only_block(HARDENING, "kind: Kustomization"))
         for file in site.reader.checkout.glob("phase-*.yaml"):
