@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from integration.image.conftest import pinned
 from integration.release.conftest import Helm, Rehearsal
 from phase_dev import documents
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import ControlPlane
 from phase_dev.cluster.catalog import KREW
 from phase_dev.cluster.programs import obtain
 from phase_dev.image import bases, running
@@ -27,6 +27,7 @@ from phase_dev.image.storage import Unfit, ask, podman, require
 from phase_dev.release.images import ARCHITECTURES
 from phase_dev.shell.terminal import Progress
 from phase_operator import __version__
+from support.bare_plane import bare_plane
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(900)]
 
@@ -35,10 +36,10 @@ MACHINES = {"amd64": 0x3E, "arm64": 0xB7}
 
 
 @pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
+def plane(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
     """Give a cluster in which nothing is installed."""
-    with start_control_plane() as started:
-        yield started
+    with bare_plane(pytestconfig) as plane:
+        yield plane
 
 
 def test_the_registry_has_the_image_for_each_architecture(rehearsal: Rehearsal) -> None:
