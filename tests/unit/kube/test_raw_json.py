@@ -111,9 +111,9 @@ async def test_managed_fields_stay_if_they_are_read() -> None:
 
 WIDE = 40_000
 OBJECTS = {
-    "wide": wide(WIDE),
-    "deep first": wide_and_deep(WIDE, 5_000, is_deep_first=True),
-    "deep last": wide_and_deep(WIDE, 5_000, is_deep_first=False),
+    "wide": lambda: wide(WIDE),
+    "deep first": lambda: wide_and_deep(WIDE, 5_000, is_deep_first=True),
+    "deep last": lambda: wide_and_deep(WIDE, 5_000, is_deep_first=False),
 }
 Work = Callable[[bytes], Coroutine[Any, Any, None]]
 
@@ -157,9 +157,9 @@ def longest_turn(work: Work, raw: bytes) -> float:
     ids=["an event for kopf", "an event", "a list", "a list for kopf"],
 )
 def test_no_turn_of_the_loop_takes_longer_than_to_parse_one_object(
-    work: Work, body: Callable[[str], bytes], fields: str
+    work: Work, body: Callable[[str], bytes], fields: Callable[[], str]
 ) -> None:
-    raw, one = body(fields), event(OBJECTS["wide"])
+    raw, one = body(fields()), event(OBJECTS["wide"]())
 
     # Others may use the machine meanwhile: one of some tries is enough.
     assert any(longest_turn(work, raw) < 2 * parsing(one) for _ in range(5))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +69,17 @@ def measured() -> Iterator[Measured]:
         asked.close()
 
 
-SEALED = seal("KEY", ENVIRONMENT.public)
-FOREIGN = seal("value", ACCOUNT.public)
+@cache
+def key() -> str:
+    return seal("KEY", ENVIRONMENT.public)
 
 
-def sealed(count: int, value: str = SEALED) -> Iterable[bytes]:
-    return rows(count, key=SEALED, value=value)
+def sealed(count: int, value: str | None = None) -> Iterable[bytes]:
+    return rows(count, key=key(), value=key() if value is None else value)
+
+
+def foreign(count: int) -> Iterable[bytes]:
+    return sealed(count, value=seal("value", ACCOUNT.public))
 
 
 def referring(kind: str) -> Iterable[bytes]:
@@ -110,7 +115,7 @@ ATTACKS = [
     pytest.param("tokens", lambda: keys(9_000), (), id="keys of 9,000 environments"),
     pytest.param("tokens", lambda: keys(30_000, wrapped_seed=""), (), id="30,000 withdrawn keys"),
     pytest.param("encrypted", lambda: sealed(20_000), (), id="20,000 sealed entries"),
-    pytest.param("encrypted", lambda: sealed(20_000, value=FOREIGN), (), id="20,000 entries for somebody else"),
+    pytest.param("encrypted", lambda: foreign(20_000), (), id="20,000 entries for somebody else"),
     pytest.param("encrypted", lambda: sealed(20_000, value=f"ph:v1:{'0' * 64}:"), (), id="20,000 low-order points"),
     pytest.param("encrypted", lambda: sealed(7, value=":" * (2 * MIB - 2000)), (), id="entries of colons"),
     pytest.param("encrypted", lambda: sealed(10, value=f"ph:v1:{'ab' * 32}:{'A' * MIB}"), (), id="large entries"),
