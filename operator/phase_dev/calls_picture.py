@@ -7,14 +7,14 @@ with its source and its date.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from phase_dev.monitoring.drawing import as_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PAGE = "docs/calls.svg"
 FIGURES, COMPARISON = "docs/operating/figures.md", "docs/comparison.md"
@@ -61,6 +61,9 @@ def bars(read: Callable[[str], str]) -> list[Bar]:
 
 def draw(shown: Sequence[Bar]) -> str:
     """Return bars as SVG, in their order from the top."""
+    from matplotlib import rc_context  # most of a second, and only what draws needs it
+    from matplotlib.figure import Figure
+
     height = _HEAD + _ROW * len(shown) + _FOOT
     with rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH / 72, height / 72), facecolor=_PAGE)
@@ -72,7 +75,7 @@ def draw(shown: Sequence[Bar]) -> str:
         return as_svg(figure, _TITLE)
 
 
-def _bars(axes: Axes, shown: Sequence[Bar]) -> None:
+def _bars(axes: "Axes", shown: Sequence[Bar]) -> None:
     most = max(each.calls for each in shown)
     axes.set_axis_off()
     axes.set_xlim(0, most)

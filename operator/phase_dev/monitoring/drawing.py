@@ -1,6 +1,7 @@
 """The dashboard as an SVG: every panel at its place on Grafana's grid, with the lines that its queries gave.
 
-Rule: nothing is drawn that Prometheus did not answer; a panel without an answer says so, as in Grafana.
+Rule: nothing is drawn that Prometheus did not answer; a panel without an answer says so, as in Grafana. matplotlib is
+imported by what draws: it takes most of a second, and a module that is imported for its names draws nothing.
 """
 
 import io
@@ -8,18 +9,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
-
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, DateFormatter
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from typing import TYPE_CHECKING, Any
 
 from phase_dev.monitoring import units
 from phase_dev.monitoring.panels import Board, Kind, Line, Panel, Place
 from phase_dev.monitoring.prometheus import Span
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # All lengths are pixels of the picture, which are matplotlib's points.
 WIDTH = 1600
@@ -62,6 +60,9 @@ _STYLE: Any = {
 
 def draw(board: Board, answers: Mapping[Panel, Sequence[Line]], span: Span, note: str) -> str:
     """Return the picture; the note is below it."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     height = _HEAD + max(each.place.y + each.place.height for each in board.panels) * _UNIT + _FOOT
     with rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH / 72, height / 72), facecolor=_PAGE)
@@ -81,7 +82,7 @@ def draw(board: Board, answers: Mapping[Panel, Sequence[Line]], span: Span, note
         return as_svg(figure, board.title)
 
 
-def as_svg(figure: Figure, title: str) -> str:
+def as_svg(figure: "Figure", title: str) -> str:
     """Return a figure as SVG; the same figure gives the same text."""
     picture = io.StringIO()
     figure.savefig(picture, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
@@ -136,11 +137,11 @@ def legend(names: Sequence[str], width: float) -> tuple[list[str], int]:
     return list(names), columns
 
 
-def _axes(figure: Figure, height: float, left: float, top: float, wide: float, high: float) -> Axes:
+def _axes(figure: "Figure", height: float, left: float, top: float, wide: float, high: float) -> "Axes":
     return figure.add_axes((left / WIDTH, 1 - (top + high) / height, wide / WIDTH, high / height))
 
 
-def _head(figure: Figure, board: Board, span: Span, height: float) -> None:
+def _head(figure: "Figure", board: Board, span: Span, height: float) -> None:
     start, end = _time(span.start), _time(span.end)
     at = 1 - 40 / height
     figure.text(_MARGIN / WIDTH, at, "   ".join([board.title, *(f"[{each}]" for each in board.choices)]), size=18)
@@ -148,8 +149,10 @@ def _head(figure: Figure, board: Board, span: Span, height: float) -> None:
     figure.text(1 - _MARGIN / WIDTH, at, when, size=14, ha="right")
 
 
-def _panel(figure: Figure, panel: Panel, height: float) -> Axes:
+def _panel(figure: "Figure", panel: Panel, height: float) -> "Axes":
     """Draw a panel's frame and title, and return the place inside."""
+    from matplotlib.patches import Rectangle
+
     left, top, wide, high = box_of(panel.place)
     axes = _axes(figure, height, left, top, wide, high)
     axes.set_axis_off()
@@ -161,7 +164,7 @@ def _panel(figure: Figure, panel: Panel, height: float) -> Axes:
     return axes
 
 
-def _numbers(axes: Axes, panel: Panel, lines: Sequence[Line]) -> None:
+def _numbers(axes: "Axes", panel: Panel, lines: Sequence[Line]) -> None:
     for number, line in enumerate(lines):
         values = [value for _, value in line.points if not math.isnan(value)]
         last = values[-1] if values else math.nan
@@ -171,7 +174,7 @@ def _numbers(axes: Axes, panel: Panel, lines: Sequence[Line]) -> None:
         axes.text((number + 0.5) / len(lines), 0.4, said, size=size, color=color, ha="center", va="center")
 
 
-def _draw_line(axes: Axes, panel: Panel, line: Line, color: str, factor: float, step: float) -> None:
+def _draw_line(axes: "Axes", panel: Panel, line: Line, color: str, factor: float, step: float) -> None:
     points = broken(line.points, step)
     times, scaled = [when / _DAY for when, _ in points], [value / factor for _, value in points]
     axes.plot(times, scaled, color=color, lw=1.5, marker="o", ms=3, markevery=alone(scaled), label=line.name)
@@ -180,13 +183,16 @@ def _draw_line(axes: Axes, panel: Panel, line: Line, color: str, factor: float, 
 
 
 def _graph(
-    figure: Figure,
+    figure: "Figure",
     box: tuple[float, float, float, float],
     height: float,
     panel: Panel,
     lines: Sequence[Line],
     span: Span,
 ) -> None:
+    from matplotlib.dates import AutoDateLocator, DateFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     left, top, wide, high = box
     shown, columns = legend([line.name for line in lines], wide - 24)
     below = 34 + _LEGEND_LINE * math.ceil(len(shown) / columns)
@@ -207,7 +213,7 @@ def _graph(
     _legend(figure, axes, shown, columns, at=((left + 4) / WIDTH, 1 - (top + high - 2) / height))
 
 
-def _legend(figure: Figure, axes: Axes, shown: Sequence[str], columns: int, at: tuple[float, float]) -> None:
+def _legend(figure: "Figure", axes: "Axes", shown: Sequence[str], columns: int, at: tuple[float, float]) -> None:
     figure.legend(
         axes.get_lines()[: len(shown)],
         shown,
