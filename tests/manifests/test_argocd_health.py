@@ -34,6 +34,7 @@ def test_health_agrees_with_kstatus_and_names_the_reason() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.thorough
 def test_health_does_not_depend_on_the_reason_before() -> None:
     wrong = [
         f"{reason} after {before} for {outcome}"

@@ -148,6 +148,7 @@ def test_a_file_that_would_take_long_or_much_is_refused(text: str) -> None:
     assert "too many values, or too deep" in problem(text.encode()).problem
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_refused_for_its_size_takes_little_memory() -> None:
     raw = b"[" + b"a," * 1_000_000 + b"]"
 

@@ -712,6 +712,7 @@ async def many(loop: Loop, count: int = 100) -> list[ObjectKey]:
     return keys
 
 
+@pytest.mark.thorough
 async def test_a_resource_that_succeeds_after_an_outage_wakes_the_others(loop: Loop) -> None:
     loop.cluster.errors["carry_out"] = DOWN
     keys = await many(loop)

@@ -47,6 +47,7 @@ def test_the_limit_is_that_of_the_status() -> None:
     assert (rows["maxItems"], texts) == (MOST_ROWS, {LONGEST_TEXT})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("policies", [DELETE, Policies()], ids=["Delete", "Retain"])
 def test_a_spec_that_names_other_keys_again_and_again_is_followed_to_its_end(policies: Policies) -> None:
     """What the two specs before made is still there when the third one comes: first some of it goes."""

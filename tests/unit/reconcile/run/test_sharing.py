@@ -91,6 +91,7 @@ def test_bad_hosts_of_one_namespace_cost_nobody_else(urls: list[str], manner: Ma
     must_hold(hosts)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("manner", HOSTILE.values(), ids=HOSTILE.keys())
 def test_bad_hosts_of_twelve_namespaces_cost_nobody_else(manner: Manner) -> None:
     hosts = shop({"https://evil": manner})
