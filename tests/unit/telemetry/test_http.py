@@ -127,7 +127,7 @@ async def test_the_first_server_ends_when_the_second_cannot_start() -> None:
 
 
 async def test_a_probe_leaves_no_access_log(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="aiohttp.access"):
         await ask(Probes(), "/healthz")
 
     assert not [record for record in caplog.records if record.name.startswith("aiohttp")]

@@ -22,10 +22,13 @@ FORMATS = pytest.mark.parametrize("format", ["json", "text"])
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
-    """Leave the loggers of the process as they were."""
+    """Begin with loggers that nobody has configured, and leave those of the process as they were."""
     loggers = [logging.getLogger(name) for name in ("", *logs.QUIET)]
     before = [(each, each.level, list(each.handlers)) for each in loggers]
     hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    for name in logs.QUIET:
+        # The canary keeps them quiet in all other tests.
+        logging.getLogger(name).setLevel(logging.NOTSET)
     yield
     sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     for each, level, handlers in before:
