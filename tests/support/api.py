@@ -13,11 +13,14 @@ from urllib.parse import urlencode
 
 from phase_dev.cluster import CommandFailed, ControlPlane
 from phase_dev.cluster.client import Client
+from phase_operator.api.crd import DEFINITIONS
 
 Object = dict[str, Any]
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+# Kinds that have no lists, or whose lists kubectl replaces.
+_MERGED = frozenset({"Secret", "ConfigMap", *(each.kind for each in DEFINITIONS)})
 # As kubectl asks: what the schema does not know is refused.
 _AS_KUBECTL = {"fieldManager": "kubectl-client-side-apply", "fieldValidation": "Strict"}
 
@@ -65,19 +68,19 @@ class Api:
         path = f"{self._collection(document, namespace)}/{document['metadata']['name']}"
         return self._client.apply(_with(path, {"fieldManager": manager, "force": "true", **query}), document)
 
+    def patch(self, kind: str, name: str, namespace: str, change: Object) -> Object:
+        """Change an object by a JSON merge patch and return what the server made of it."""
+        return self._client.patch(self.resource(kind).path(namespace, name), change)
+
     def delete(self, kind: str, name: str = "", namespace: str = "") -> None:
         """Delete an object, or all of a kind in a namespace; what is not there is no error, and nobody waits."""
         self._client.delete(self.resource(kind).path(namespace, name))
 
     def make(self, document: Object, namespace: str) -> bool:
         """Create an object as `kubectl apply` does; say False, and leave it as it is, if it is there already."""
-        metadata = {**document["metadata"]}
-        if self._resource_of(document).namespaced:
-            metadata.setdefault("namespace", namespace)
-        applied = {**document, "metadata": {"annotations": {}, **metadata}}
-        made = copy.deepcopy(applied)
-        text = json.dumps(applied, sort_keys=True, separators=(",", ":")) + "\n"
-        made["metadata"]["annotations"][_LAST_APPLIED] = text
+        metadata = self._placed(document, namespace)["metadata"]
+        made = copy.deepcopy(document) | {"metadata": {"annotations": {}, **copy.deepcopy(metadata)}}
+        made["metadata"]["annotations"][_LAST_APPLIED] = self._applied(document, namespace)
         try:
             self.create(made, metadata.get("namespace", ""), **_AS_KUBECTL)
         except CommandFailed as e:
@@ -85,6 +88,33 @@ class Api:
                 return False
             raise
         return True
+
+    def remake(self, document: Object, namespace: str) -> bool:
+        """Bring an object from what was applied last to this, as `kubectl apply` does, and leave the rest of it.
+
+        Say False, and leave it as it is, if kubectl would merge its lists by what is in them.
+        """
+        if document["kind"] not in _MERGED:
+            return False
+        path = f"{self._collection(document, namespace)}/{document['metadata']['name']}"
+        stands = self._client.get(path)
+        last = json.loads((stands["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "{}"))
+        text = self._applied(document, namespace)
+        change = _change(last, json.loads(text))
+        (change["metadata"].setdefault("annotations", {}))[_LAST_APPLIED] = text
+        self._client.patch(_with(path, _AS_KUBECTL), change)
+        return True
+
+    def _placed(self, document: Object, namespace: str) -> Object:
+        metadata = {**document["metadata"]}
+        if self._resource_of(document).namespaced:
+            metadata.setdefault("namespace", namespace)
+        return {**document, "metadata": metadata}
+
+    def _applied(self, document: Object, namespace: str) -> str:
+        placed = self._placed(document, namespace)
+        applied = {**placed, "metadata": {"annotations": {}, **placed["metadata"]}}
+        return json.dumps(applied, sort_keys=True, separators=(",", ":")) + "\n"
 
     def resource(self, kind: str) -> Resource:
         """Find a kind by any name that kubectl takes: `phasesecret`, `phasesecrets`, `phs`, `PhaseSecret`."""
@@ -118,6 +148,15 @@ class Api:
             for name in filter(None, (*names, kind)):
                 # The first wins, as it does for kubectl: groups and versions come in the order of preference.
                 self._resources.setdefault(name.lower(), found)
+
+
+def _change(last: Object, wanted: Object) -> Object:
+    """Return the JSON merge patch that sets what is wanted, and takes out what was applied last and is not."""
+    change: Object = {key: None for key in last if key not in wanted}
+    for key, value in wanted.items():
+        before = last.get(key)
+        change[key] = _change(before if isinstance(before, dict) else {}, value) if isinstance(value, dict) else value
+    return change
 
 
 def _with(path: str, query: dict[str, str]) -> str:

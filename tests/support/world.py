@@ -87,7 +87,7 @@ class World:
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply documents in the test's namespace, one after the other."""
         for number, document in enumerate(documents):
-            if not self.api.make(document, self.namespace):
+            if not (self.api.make(document, self.namespace) or self.api.remake(document, self.namespace)):
                 # It is there: kubectl knows how to bring it from what was applied last to what is applied now.
                 body = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents[number:]})
                 self.plane.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=body)
@@ -101,6 +101,27 @@ class World:
     def phase_secret(self, name: str = "shop", **spec: Any) -> None:
         """Apply a PhaseSecret of the shop's production environment, every 5 s, to the Secret `shop`."""
         self.apply(phase_secret(name, self.phase.url, **spec))
+
+    def patch(self, kind: str, name: str, change: dict[str, Any]) -> None:
+        """Change an object by a JSON merge patch."""
+        self.api.patch(kind, name, self.namespace, change)
+
+    def annotate(self, kind: str, name: str, key: str, text: str | None) -> None:
+        """Put an annotation on an object, or take it off with None."""
+        self.patch(kind, name, {"metadata": {"annotations": {key: text}}})
+
+    def label(self, kind: str, name: str, key: str, text: str | None) -> None:
+        """Put a label on an object, or take it off with None."""
+        self.patch(kind, name, {"metadata": {"labels": {key: text}}})
+
+    def delete(self, kind: str, name: str) -> None:
+        """Delete an object, and wait for nothing."""
+        self.api.delete(kind, name, self.namespace)
+
+    def delete_phase_secret(self, name: str = "shop") -> None:
+        """Delete a PhaseSecret, and wait until it is gone."""
+        self.delete("phasesecret", name)
+        eventually(lambda: self.get("phasesecret", name) is None, what=f"{name} is gone")
 
     def many(self, count: int = 10, **spec: Any) -> list[str]:
         """Apply PhaseSecrets that ask the same, and return their names when all are ready."""

@@ -50,7 +50,7 @@ def test_a_target_that_went_while_nobody_looked_is_made_again(stage: World, tmp_
         stage.operator = first
         stage.phase_secret()
         stage.until_ready()
-    stage.plane.kubectl("-n", stage.namespace, "delete", "secret", "shop")
+    stage.delete("secret", "shop")
 
     with running_operator(stage.plane, tmp_path):
         eventually(lambda: stage.data() is not None, what="the Secret is back")

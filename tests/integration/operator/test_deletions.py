@@ -30,7 +30,7 @@ def copied(world: World, name: str, to_name: str, into: World | None = None) -> 
         found["metadata"].pop(field, None)
     found["metadata"]["name"] = to_name
     place = into or world
-    place.plane.kubectl("-n", place.namespace, "create", "-f", "-", stdin=json.dumps(found))
+    place.api.create(found, place.namespace)
 
 
 def written(world: World, *secrets: str) -> dict[str, str]:
@@ -81,7 +81,7 @@ def test_of_two_that_want_one_versioned_name_the_second_is_told_and_nobody_write
     world.phase_secret("third", **to("third"))
     eventually(lambda: (world.data("third") or {}).get("DATABASE_HOST") == "moved", what="the change arrives")
     assert written(world, name) == stands
-    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "first", "--timeout=20s")
+    world.delete_phase_secret("first")
     world.until_ready("second")
 
 
@@ -264,11 +264,11 @@ def test_after_a_grant_ended_its_tenant_deletes_nothing_there(stage: World, neig
             stage.until_ready(name)
 
     with running_operator(stage.plane, tmp_path) as stage.operator:
-        finalizers = json.dumps({"metadata": {"finalizers": [names.FINALIZER]}})
+        finalizers = {"metadata": {"finalizers": [names.FINALIZER]}}
         for name in ("deletes", "retains"):
             stage.phase_secret(name, **to(name, secretNamespace=there.namespace, deletionPolicy="Delete"))
-            stage.plane.kubectl("-n", stage.namespace, "patch", "phasesecret", name, "--type=merge", "-p", finalizers)
-            stage.plane.kubectl("-n", stage.namespace, "delete", "phasesecret", name, "--timeout=20s")
+            stage.patch("phasesecret", name, finalizers)
+            stage.delete_phase_secret(name)
 
         assert there.data("deletes") is not None
         assert there.data("retains") is not None

@@ -66,7 +66,7 @@ def test_the_operators_writes_are_no_difference(world: World) -> None:
 
     world.phase.set("shop", "Production", "DATABASE_PASSWORD", value := world.canary.value("new"))
     world.until_data(["full-merge", "shop-secrets"], DATABASE_PASSWORD=value)
-    world.plane.kubectl("-n", world.namespace, "delete", "secret", "full-file")
+    world.delete("secret", "full-file")
     eventually(lambda: world.get("secret", "full-file"), what="what was deleted is made again")
     for name, since in before.items():
 
@@ -134,12 +134,10 @@ def test_argo_cd_and_flux_see_what_is_so(world: World) -> None:
     assert judged(world) == ("Progressing", KStatus.IN_PROGRESS)
     assert health(standing(world, "phasesecret", "shop"))[1].startswith("TokenSecretNotFound: ")
 
-    held = '{"metadata":{"finalizers":["example.com/held"]}}'
-    world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "shop", "--type=merge", "-p", held)
-    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "shop", "--wait=false")
+    world.patch("phasesecret", "shop", {"metadata": {"finalizers": ["example.com/held"]}})
+    world.delete("phasesecret", "shop")
     assert judged(world) == ("Progressing", KStatus.TERMINATING)
-    free = '{"metadata":{"finalizers":null}}'
-    world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "shop", "--type=merge", "-p", free)
+    world.patch("phasesecret", "shop", {"metadata": {"finalizers": None}})
 
 
 def test_a_wave_that_waits_for_the_phasesecret_goes_on_when_the_secret_is_there(world: World) -> None:
@@ -150,7 +148,7 @@ def test_a_wave_that_waits_for_the_phasesecret_goes_on_when_the_secret_is_there(
         each["metadata"].pop("namespace", None)
     found["PhaseSecret"]["spec"]["phaseHost"] = world.phase.url
     found["Secret"]["stringData"] = {"token": world.phase.token("operator", form="pss")}
-    world.plane.kubectl("-n", world.namespace, "delete", "secret", "phase-service-token")
+    world.delete("secret", "phase-service-token")
 
     world.apply(found["PhaseSecret"])
     world.until_reason("TokenSecretNotFound")

@@ -19,7 +19,7 @@ def shared(stage: World) -> Iterator[World]:
     """Give a second namespace, with the only token."""
     found = World(stage.plane, f"{stage.namespace}-shared", stage.phase, stage.canary)
     with new_namespace(stage.plane, found.namespace):
-        stage.plane.kubectl("-n", stage.namespace, "delete", "secret", names.DEFAULT_TOKEN_SECRET)
+        stage.delete("secret", names.DEFAULT_TOKEN_SECRET)
         found.token()
         yield found
 
@@ -46,7 +46,7 @@ def test_an_official_resource_across_namespaces_works_by_a_grant(stage: World, s
         assert stage.data() is None
 
         good = shared.data()
-        stage.plane.kubectl("-n", shared.namespace, "delete", "secret", "shop")
+        shared.delete("secret", "shop")
         eventually(lambda: shared.data() == good, what="the target is repaired")
 
         renewed = stage.canary.token(stage.phase.rotate_token("operator", form="hex"))
@@ -66,7 +66,7 @@ def test_a_target_elsewhere_goes_with_its_resource(stage: World, shared: World, 
         found = stage.until_ready()
         assert found["metadata"]["finalizers"] == [names.FINALIZER]
 
-        stage.plane.kubectl("-n", stage.namespace, "delete", "phasesecret", "shop", "--timeout=20s")
+        stage.delete_phase_secret("shop")
 
         assert shared.get("secret", "shop") is None
         assert shared.get("secret", names.DEFAULT_TOKEN_SECRET) is not None
@@ -110,6 +110,10 @@ def test_a_grant_by_label_comes_and_goes_with_the_label(stage: World, shared: Wo
     flags = ("--grant", grant, "--allow-phase-host", stage.phase.url, "--push", "true")
     pushes = PushStage(stage.plane, stage.namespace, stage.phase, stage.canary)
     pushes.source("db", {"password": "pushed-password"})
+
+    def label(tenant: str | None) -> None:
+        stage.api.patch("namespace", stage.namespace, "", {"metadata": {"labels": {"tenant": tenant}}})
+
     try:
         with running_operator(stage.plane, tmp_path, *flags) as stage.operator:
             stage.phase_secret(**official(shared))
@@ -117,17 +121,17 @@ def test_a_grant_by_label_comes_and_goes_with_the_label(stage: World, shared: Wo
             stage.until_reason("CrossNamespaceRefused")
             assert "what=push" in pushes.until_said("CrossNamespaceRefused")["message"]
 
-            stage.plane.kubectl("label", "namespace", stage.namespace, "tenant=shop")
+            label("shop")
             stage.until_ready()
             pushes.until_in_step(1)
 
-            stage.plane.kubectl("label", "namespace", stage.namespace, "tenant-")
+            label(None)
             eventually(lambda: stage.condition()["reason"] == "CrossNamespaceRefused", within=5, what="the grant goes")
             assert stage.data() is not None
             pushes.until_said("CrossNamespaceRefused", within=5)
             assert pushes.values() == {"PASSWORD": "pushed-password"}
 
-            stage.plane.kubectl("label", "namespace", stage.namespace, "tenant=shop")
+            label("shop")
             pushes.none_left()
             assert pushes.values() == {}
     finally:

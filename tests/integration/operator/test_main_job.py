@@ -1,6 +1,5 @@
 """The main job: a PhaseSecret becomes a Secret and a ConfigMap, and stays so."""
 
-import json
 import time
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_hand_edit_is_repaired_without_asking_phase(world: World, patch: dict[
     before = world.get("secret", "shop")
     world.phase.reset_calls()
 
-    world.plane.kubectl("-n", world.namespace, "patch", "secret", "shop", "--type=merge", "-p", json.dumps(patch))
+    world.patch("secret", "shop", patch)
 
     assert before is not None
     eventually(lambda: alike(world.get("secret", "shop"), before), within=5, what="the repair")
@@ -92,7 +91,8 @@ def test_a_deleted_target_is_made_again_without_asking_phase(world: World) -> No
     before = world.data()
     world.phase.reset_calls()
 
-    world.plane.kubectl("-n", world.namespace, "delete", "secret/shop", "configmap/shop-config")
+    world.delete("secret", "shop")
+    world.delete("configmap", "shop-config")
 
     eventually(lambda: world.data() == before, within=5, what="the Secret is back")
     eventually(lambda: world.get("configmap", "shop-config"), within=5, what="the ConfigMap is back")
@@ -104,8 +104,8 @@ def test_labels_of_others_stay_and_start_no_write(world: World) -> None:
     world.until_ready()
     written = world.operator.metric("phase_operator_targets_written_total")
 
-    world.plane.kubectl("-n", world.namespace, "label", "secret", "shop", "argocd.argoproj.io/instance=shop")
-    world.plane.kubectl("-n", world.namespace, "annotate", "phasesecret", "shop", "secrets.phase.dev/sync=1")
+    world.label("secret", "shop", "argocd.argoproj.io/instance", "shop")
+    world.annotate("phasesecret", "shop", "secrets.phase.dev/sync", "1")
     eventually(lambda: (world.get("phasesecret", "shop") or {})["status"].get("lastForcedSync") == "1", what="the run")
 
     found = world.get("secret", "shop")
@@ -132,7 +132,7 @@ def test_the_sync_annotation_forces_a_read(world: World) -> None:
     world.until_ready()
     world.phase.set("shop", "Production", "LOG_LEVEL", "error")
 
-    world.plane.kubectl("-n", world.namespace, "annotate", "phasesecret", "shop", "secrets.phase.dev/sync=now")
+    world.annotate("phasesecret", "shop", "secrets.phase.dev/sync", "now")
 
     eventually(lambda: (world.data() or {})["LOG_LEVEL"] == "error", within=5, what="the forced read")
     eventually(lambda: (world.get("phasesecret", "shop") or {})["status"].get("lastForcedSync") == "now", what="told")
@@ -153,7 +153,7 @@ def test_a_deleted_resource_leaves_its_target_as_the_policy_says(world: World, p
     world.phase_secret(managedSecretReferences=[target])
     world.until_ready()
 
-    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "shop")
+    world.delete_phase_secret()
 
     if stays:
         world.phase.reset_calls()
@@ -174,7 +174,7 @@ def test_suspend_stops_writing_and_says_so(world: World) -> None:
 
     world.phase_secret(suspend=True)
     world.until_reason("Suspended")
-    world.plane.kubectl("-n", world.namespace, "delete", "secret", "shop")
+    world.delete("secret", "shop")
     world.phase_secret("other")
     world.until_ready("other")
 

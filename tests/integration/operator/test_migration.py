@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typing import Any
 import pytest
 import trustme
 
+from phase_dev.cluster import CommandFailed
 from phase_dev.server import EmbeddedPhase
+from phase_operator.api import names
 from support.operator_process import REPOSITORY, eventually, running_operator
 from support.world import World
 
@@ -83,6 +86,18 @@ class Estate:
             program, *arguments = shlex.split(line)
             assert program == "kubectl"
             kubectl(*arguments)
+
+    def mark(self) -> None:
+        """Say it as those commands do, without them."""
+        for left in self.secrets:
+            self.world.annotate("secret", left.name, names.ANNOTATION_OWNER, f"{self.world.namespace}/{left.owner}")
+
+    def let_go(self) -> None:
+        """Take the finalizers away: a failed test leaves some that nobody takes."""
+        for body in self.resources:
+            # It may be gone, and has none.
+            with suppress(CommandFailed):
+                self.world.patch("phasesecret", body["metadata"]["name"], {"metadata": {"finalizers": None}})
 
     def uids(self) -> dict[str, str]:
         """Return which objects its Secrets are."""
@@ -225,7 +240,7 @@ def estate(stage: World) -> Iterator[Estate]:
     tagged = {"DATABASE_HOST": HOST, "DATABASE_PASSWORD": PASSWORD}
     found.secrets.append(Left("v2-least", "v2-least", tagged, GO[1]))
 
-    for name, kind, names, values in (
+    for name, kind, entries, values in (
         ("docker", "kubernetes.io/dockerconfigjson", {"REGISTRY": ".dockerconfigjson"}, [docker]),
         (
             "basic",
@@ -243,12 +258,12 @@ def estate(stage: World) -> Iterator[Estate]:
                 {
                     "secretName": f"v2-{name}",
                     "secretType": kind,
-                    "processors": {key: {"asName": to} for key, to in names.items()},
+                    "processors": {key: {"asName": to} for key, to in entries.items()},
                 },
                 phaseAppEnvPath=f"/{name}",
             )
         )
-        typed = dict(zip(names.values(), values, strict=True))
+        typed = dict(zip(entries.values(), values, strict=True))
         found.secrets.append(Left(f"v2-{name}", f"v2-{name}", typed, GO[1], type=kind))
 
     found.resources.append(
@@ -264,10 +279,7 @@ def estate(stage: World) -> Iterator[Estate]:
     found.secrets.append(Left("v2-files", "v2-files", files, GO[0]))
     found.fill()
     yield found
-    # A failed test leaves finalizers that nobody takes away.
-    every = [body["metadata"]["name"] for body in found.resources]
-    patch = ("phasesecret", *every, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-    stage.plane.kubectl("-n", stage.namespace, "patch", *patch, check=False)
+    found.let_go()
 
 
 def deployment(name: str, secret: str) -> dict[str, Any]:
@@ -314,8 +326,7 @@ def encrypted(stage: World) -> Iterator[Estate]:
     ]
     found.fill()
     yield found
-    patch = ("phasesecret", *named, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-    stage.plane.kubectl("-n", stage.namespace, "patch", *patch, check=False)
+    found.let_go()
 
 
 @pytest.mark.parametrize("handed_over", [BY_HAND, BY_RULE])
@@ -370,7 +381,7 @@ def stays_while_taken_over(estate: Estate, tmp_path: Path, *, handed_over: bool)
 def test_secrets_that_were_taken_over_follow_phase_in_place(estate: Estate, tmp_path: Path, handed_over: bool) -> None:
     world = estate.world
     if handed_over:
-        estate.hand_over()
+        estate.mark()
     before = estate.uids()
 
     with running_operator(world.plane, tmp_path):
@@ -386,7 +397,7 @@ def test_secrets_that_were_taken_over_follow_phase_in_place(estate: Estate, tmp_
 def test_an_entry_that_is_removed_in_phase_leaves_a_secret_that_was_taken_over(estate: Estate, tmp_path: Path) -> None:
     """The official operator's field manager still holds every key that it wrote, and the API server heeds that."""
     world = estate.world
-    estate.hand_over()
+    estate.mark()
     before = estate.uids()
 
     with running_operator(world.plane, tmp_path):
@@ -416,8 +427,9 @@ def test_the_first_version_left_its_finalizer_alone_and_that_goes(estate: Estate
 
 def test_a_finalizer_of_somebody_else_stays(estate: Estate, tmp_path: Path) -> None:
     world = estate.world
-    patch = json.dumps({"metadata": {"finalizers": ["example.com/keep", FINALIZER, "example.com/too"]}})
-    world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "v1-tls", "--type=merge", "-p", patch)
+    world.patch(
+        "phasesecret", "v1-tls", {"metadata": {"finalizers": ["example.com/keep", FINALIZER, "example.com/too"]}}
+    )
 
     with running_operator(world.plane, tmp_path):
         eventually(lambda: FINALIZER not in (finalizers(world, "v1-tls") or [FINALIZER]), what="the old one goes")
@@ -429,15 +441,13 @@ def test_a_resource_with_the_old_finalizer_can_be_deleted(estate: Estate, tmp_pa
     """One was deleted before this operator came, and hangs; one is deleted while it starts; the Secrets stay."""
     world = estate.world
     before = estate.found()
-    delete = ("-n", world.namespace, "delete", "phasesecret", "--wait=false")
-    world.plane.kubectl(*delete, "v1-tls")
+    world.api.delete("phasesecret", "v1-tls", world.namespace)
     assert finalizers(world, "v1-tls") == [FINALIZER]
 
     with running_operator(world.plane, tmp_path):
         eventually(lambda: world.get("phasesecret", "v1-tls") is None, what="what hung is gone")
-        patch = json.dumps({"metadata": {"finalizers": [FINALIZER]}})
-        world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "v1-plain", "--type=merge", "-p", patch)
-        world.plane.kubectl(*delete, "v1-plain")
+        world.patch("phasesecret", "v1-plain", {"metadata": {"finalizers": [FINALIZER]}})
+        world.api.delete("phasesecret", "v1-plain", world.namespace)
         eventually(lambda: world.get("phasesecret", "v1-plain") is None, what="the other one is gone")
 
     after = estate.found()
@@ -474,5 +484,5 @@ def events_since(world: World, began: str) -> list[dict[str, Any]]:
 
 def generations(world: World) -> dict[str, tuple[int, Any]]:
     """Return of each Deployment what a roll-out changes."""
-    found = json.loads(world.plane.kubectl("-n", world.namespace, "get", "deployments", "-o", "json").stdout)["items"]
+    found = world.api.items("deployments", world.namespace)
     return {each["metadata"]["name"]: (each["metadata"]["generation"], each["spec"]["template"]) for each in found}

@@ -1,6 +1,5 @@
 """Whose object it is, as users see it: several PhaseSecrets in one Secret, removal, finalizers, foreign objects."""
 
-import json
 from typing import Any
 
 from support.operator_process import eventually
@@ -24,20 +23,19 @@ def finalizers(world: World, name: str = "shop") -> list[str]:
 
 def test_two_resources_merge_into_one_secret_and_leave_it(world: World) -> None:
     world.apply(secret("shared", {"OWN": "kept"}))
-    world.plane.kubectl("-n", world.namespace, "label", "secret", "shared", "argocd.argoproj.io/instance=shop")
+    world.label("secret", "shared", "argocd.argoproj.io/instance", "shop")
     world.phase_secret("one", **merging("DATABASE_*"))
     world.phase_secret("two", **merging("LOG_LEVEL"))
     world.until_ready("one")
     world.until_ready("two")
     assert set(world.data("shared") or {}) == PHASE_KEYS | {"OWN"}
 
-    patch = json.dumps({"data": {"LOG_LEVEL": None, "DATABASE_HOST": "Zm9v", "OWN": "bmV3"}})
-    world.plane.kubectl("-n", world.namespace, "patch", "secret", "shared", "--type=merge", "-p", patch)
+    world.patch("secret", "shared", {"data": {"LOG_LEVEL": None, "DATABASE_HOST": "Zm9v", "OWN": "bmV3"}})
     world.until_data(["shared"], DATABASE_HOST="postgres.internal", LOG_LEVEL="warning", OWN="new")
 
-    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "one", "--timeout=20s")
+    world.delete_phase_secret("one")
     assert set(world.data("shared") or {}) == {"LOG_LEVEL", "OWN"}
-    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "two", "--timeout=20s")
+    world.delete_phase_secret("two")
     assert world.data("shared") == {"OWN": "new"}
     left = (world.get("secret", "shared") or {})["metadata"]
     assert left["labels"] == {"argocd.argoproj.io/instance": "shop"}
@@ -96,10 +94,11 @@ def test_another_type_is_refused_or_replaced(world: World) -> None:
 def test_both_finalizers_do_not_hold_up_a_deletion(world: World) -> None:
     world.phase_secret(**merging("LOG_LEVEL"))
     world.until_ready()
-    legacy = json.dumps({"metadata": {"finalizers": [FINALIZER, "kopf.zalando.org/KopfFinalizerMarker"]}})
-    world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "shop", "--type=merge", "-p", legacy)
+    world.patch(
+        "phasesecret", "shop", {"metadata": {"finalizers": [FINALIZER, "kopf.zalando.org/KopfFinalizerMarker"]}}
+    )
 
-    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "shop", "--timeout=20s")
+    world.delete_phase_secret("shop")
 
     assert world.data("shared") == {}
 
@@ -108,9 +107,9 @@ def test_a_deletion_needs_no_phase(world: World) -> None:
     world.phase_secret(**merging("LOG_LEVEL"))
     world.until_ready()
     assert finalizers(world) == [FINALIZER]
-    world.plane.kubectl("-n", world.namespace, "delete", "secret", "phase-service-token")
+    world.delete("secret", "phase-service-token")
 
-    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "shop", "--timeout=20s")
+    world.delete_phase_secret("shop")
 
     assert world.data("shared") == {}
 

@@ -132,7 +132,7 @@ def test_the_tenant_stops_no_target_by_naming_it_as_his_token(world: World, mall
 
     world.phase.set("shop", "Production", "LOG_LEVEL", "changed")
     eventually(lambda: (world.data() or {}).get("LOG_LEVEL") == "changed", what="the target follows Phase")
-    world.plane.kubectl("-n", world.namespace, "delete", "secret", "shop")
+    world.delete("secret", "shop")
 
     eventually(lambda: (world.data() or {}).get("LOG_LEVEL") == "changed", what="the target is repaired")
     world.until_ready()
@@ -140,8 +140,7 @@ def test_the_tenant_stops_no_target_by_naming_it_as_his_token(world: World, mall
 
 
 def test_the_tenant_sends_a_token_that_is_bound_to_a_host_to_no_other(world: World, mallory: Mallory) -> None:
-    annotation = f"{names.ANNOTATION_ALLOWED_HOSTS}={world.phase.url}"
-    world.plane.kubectl("-n", world.namespace, "annotate", "secret", names.DEFAULT_TOKEN_SECRET, annotation)
+    world.annotate("secret", names.DEFAULT_TOKEN_SECRET, names.ANNOTATION_ALLOWED_HOSTS, world.phase.url)
 
     mallory.create(phase_secret("theft", mallory.url))
 
@@ -156,8 +155,7 @@ def test_a_token_that_is_bound_later_is_not_sent_elsewhere_any_more(world: World
     mallory.create(phase_secret("theft", mallory.url))
     # The hole that docs/security.md names: without the annotation he is asked.
     eventually(lambda: mallory.heard, what="his host is asked")
-    annotation = f"{names.ANNOTATION_ALLOWED_HOSTS}={world.phase.url}"
-    world.plane.kubectl("-n", world.namespace, "annotate", "secret", names.DEFAULT_TOKEN_SECRET, annotation)
+    world.annotate("secret", names.DEFAULT_TOKEN_SECRET, names.ANNOTATION_ALLOWED_HOSTS, world.phase.url)
     world.until_reason("HostRefused", "theft")
     heard = len(mallory.heard)
 
@@ -182,14 +180,14 @@ def test_a_token_that_is_bound_later_is_not_sent_elsewhere_any_more(world: World
 def test_the_tenant_does_not_get_at_the_operators_own_secret(
     world: World, mallory: Mallory, fields: dict[str, Any], reason: str
 ) -> None:
-    arguments = ("-n", VICTIM, "get", "secret", DIGEST_KEY, "-o", "yaml")
-    before = world.plane.kubectl(*arguments).stdout
+    before = world.api.get("secret", DIGEST_KEY, VICTIM)
+    assert before is not None
 
     mallory.create(phase_secret("theft", mallory.url, **fields))
 
     world.until_reason(reason, "theft")
     assert untouched(world, mallory)
-    assert world.plane.kubectl(*arguments).stdout == before
+    assert world.api.get("secret", DIGEST_KEY, VICTIM) == before
     assert world.get("secret", DIGEST_KEY) is None
 
 
