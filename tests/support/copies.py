@@ -82,6 +82,7 @@ def main() -> int:
     module = import_module(program)
     for each in getattr(module, "COMMANDS", ()):
         import_module(each.module)
+    import_module("support.frozen")
     # Nobody waits for those who serve a call.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:

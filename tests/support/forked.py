@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 # What copies are made of: the modules, and what they import.
-PROGRAMS = ("phase_operator.cli.commands.run", "support.suspended")
+PROGRAMS = ("phase_operator.cli.commands.run", "support.suspended", "support.frozen")
 
 
 class Process(Protocol):

@@ -22,7 +22,7 @@ from phase_dev.cluster import ControlPlane
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.ports import Ports
 from phase_operator.api.crd import DEFINITIONS
-from support import suspended
+from support import impatient, suspended
 from support.api import api_of
 from support.forked import Forked, Process
 
@@ -34,6 +34,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _FORKED: dict[Sequence[str], tuple[str, ...]] = {
     PROGRAM: ("phase_operator.cli", "run"),
     suspended.PROGRAM: ("support.suspended",),
+    impatient.PROGRAM: ("support.impatient",),
 }
 _CRDS = [f"crd/{each.name}" for each in DEFINITIONS]
 # How many that elect run on a control plane, in a namespace.
@@ -47,7 +48,7 @@ def eventually(
     """Look again and again until there is something; fail with `what` when time is up.
 
     The pauses grow with the time that has passed, to a quarter of a second: looks cost the machine more than what they
-    look at, and what took seconds may be seen a twentieth later.
+    look at, and what took seconds may be seen a tenth later.
     """
     began = time.monotonic()
     while True:
@@ -57,7 +58,7 @@ def eventually(
         passed = time.monotonic() - began
         if passed > within:
             raise AssertionError(f"{what} did not happen within {within:g} s")
-        time.sleep(max(pause, min(passed / 20, 0.25)))
+        time.sleep(max(pause, min(passed / 10, 0.25)))
 
 
 @contextmanager
@@ -84,6 +85,12 @@ def install(plane: ControlPlane) -> None:
     plane.kubectl("wait", "--for=condition=Established", *_CRDS, "--timeout=20s")
     # Nothing runs the pod here: the operator runs as a process under the pod's ServiceAccount.
     plane.kubectl("-n", "phase-system", "scale", "deployment/phase-operator", "--replicas=0")
+
+
+@cache
+def install_once(plane: ControlPlane) -> None:
+    """Install on a control plane, unless somebody has done it by this; for the session's, which many packages use."""
+    install(plane)
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,7 @@ def running_operator(
     wait 15 s for it.
     It begins as a copy of a process that has imported it, unless `python` names the interpreter that it begins with
     and whose packages it has (the operator is this checkout's); what measures it says `OWN_INTERPRETER`.
+    Without `python`, it trusts this cluster's authority in the place of the machine's, besides what flags name.
     `program` is what it runs. `patience` is how many seconds it may take to be ready; with `waits=False` it only has to
     serve.
     """
@@ -191,6 +199,9 @@ def running_operator(
     arguments += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
     source = {"PYTHONPATH": str(REPOSITORY / "operator")}
+    if python is None:
+        # To read whom this machine trusts takes 27 ms of a core.
+        source["SSL_CERT_FILE"] = str(plane.ca_file)
     variables = inherited | source | dict(environment or {})
     place = (plane.url, home)
     if elects and not _ELECTING[place]:

@@ -16,7 +16,7 @@ from support.api import api_of
 from support.clock import HandClock
 from support.cluster_fixture import control_plane
 from support.namespaces import remove_namespaces
-from support.operator_process import install
+from support.operator_process import install_once
 
 __all__ = ["control_plane"]
 
@@ -30,8 +30,7 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
         yield FakeSide()
         return
     plane = request.getfixturevalue("control_plane")
-    if api_of(plane).get("clusterrole", "phase-operator") is None:
-        install(plane)
+    install_once(plane)
     namespace = f"contract-{os.getpid()}-{next(_numbers)}"
     api = api_of(plane)
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})

@@ -19,7 +19,7 @@ from phase_operator.kube.push_homes import KubePushHomes
 from phase_operator.kube.push_sources import KubePushSources
 from support.api import Api, api_of
 from support.namespaces import remove_namespaces
-from support.operator_process import install
+from support.operator_process import install_once
 
 pytestmark = pytest.mark.controlplane
 _numbers = itertools.count(1)
@@ -45,9 +45,8 @@ class Stage:
 @pytest.fixture
 async def stage(control_plane: Any) -> AsyncIterator[Stage]:
     """Give a namespace of the test's own."""
+    install_once(control_plane)
     api = api_of(control_plane)
-    if api.get("clusterrole", "phase-operator") is None:
-        install(control_plane)
     namespace = f"push-{os.getpid()}-{next(_numbers)}"
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     configuration = await load_configuration(control_plane.service_account_kubeconfig("phase-system", "phase-operator"))

@@ -7,7 +7,7 @@ import pytest
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from support.cluster_fixture import control_plane, kubectl, namespace
-from support.operator_process import install
+from support.operator_process import install_once
 
 __all__ = ["control_plane", "kubectl", "namespace"]
 
@@ -15,7 +15,7 @@ __all__ = ["control_plane", "kubectl", "namespace"]
 @pytest.fixture(scope="session")
 def installed(control_plane: ControlPlane) -> ControlPlane:
     """Give the session's cluster with CRDs and RBAC as users apply them."""
-    install(control_plane)
+    install_once(control_plane)
     return control_plane
 
 

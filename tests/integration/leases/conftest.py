@@ -10,7 +10,7 @@ from phase_dev.server import EmbeddedPhase
 from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
 from support.lease_stage import LeaseStage
-from support.operator_process import OperatorProcess, install
+from support.operator_process import OperatorProcess, install_once
 from support.shared_operator import SharedOperator, no_second_operator, operator
 
 __all__ = ["control_plane", "kubectl", "namespace", "no_second_operator", "operator"]
@@ -19,7 +19,7 @@ __all__ = ["control_plane", "kubectl", "namespace", "no_second_operator", "opera
 @pytest.fixture(scope="session")
 def installed(control_plane: ControlPlane) -> ControlPlane:
     """Give the session's cluster with CRDs and RBAC as users apply them."""
-    install(control_plane)
+    install_once(control_plane)
     return control_plane
 
 

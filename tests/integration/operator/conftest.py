@@ -10,7 +10,7 @@ from phase_dev.server import EmbeddedPhase
 from support import suspended
 from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
-from support.operator_process import PROGRAM, OperatorProcess, install
+from support.operator_process import PROGRAM, OperatorProcess, install_once
 from support.quoting import install_quoting, quoting_webhook
 from support.shared_operator import SharedOperator, no_second_operator, operator
 from support.world import World
@@ -21,7 +21,7 @@ __all__ = ["control_plane", "kubectl", "namespace", "no_second_operator", "opera
 @pytest.fixture(scope="session")
 def installed(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     """Give the session's cluster with CRDs and RBAC as users apply them, and admission that quotes what is written."""
-    install(control_plane)
+    install_once(control_plane)
     with quoting_webhook() as (url, authority):
         install_quoting(control_plane, url, authority)
         yield control_plane

@@ -10,6 +10,7 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support import copies
 from support.operator_process import eventually, running_operator
 from support.world import World
 
@@ -25,7 +26,7 @@ from support.world import World
     ],
 )
 def test_a_bad_setting_is_one_sentence_and_exit_2(flags: list[str], told: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "phase_operator", "run", *flags]
+    command = [str(copies.program()), "run", *flags]
 
     answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
 
@@ -37,7 +38,7 @@ def test_a_bad_setting_is_one_sentence_and_exit_2(flags: list[str], told: str, t
 def test_a_port_in_use_is_one_sentence_and_exit_2(world: World, tmp_path: Path) -> None:
     kubeconfig = world.plane.service_account_kubeconfig("phase-system", "phase-operator")
     taken = str(world.operator.health_port)
-    command = [sys.executable, "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
+    command = [str(copies.program()), "run", "--kubeconfig", str(kubeconfig)]
     command += ["--host", "127.0.0.1", "--health-port", taken, "--metrics-port", "0", "--log-level", "error"]
 
     answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
@@ -49,7 +50,7 @@ def test_a_port_in_use_is_one_sentence_and_exit_2(world: World, tmp_path: Path) 
 
 def test_a_kubeconfig_that_is_none_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
     (tmp_path / "kubeconfig").write_text("clusters: 7")
-    command = [sys.executable, "-m", "phase_operator", "run", "--kubeconfig", "kubeconfig"]
+    command = [str(copies.program()), "run", "--kubeconfig", "kubeconfig"]
 
     answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
 
@@ -101,9 +102,8 @@ def test_the_operator_sees_the_namespaces_of_its_settings(world: World, tmp_path
 def test_the_old_finalizer_of_the_official_operator_goes_away(world: World) -> None:
     world.phase_secret()
     world.until_ready()
-    finalizer = '{"metadata":{"finalizers":["kopf.zalando.org/KopfFinalizerMarker"]}}'
 
-    world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "shop", "--type=merge", "-p", finalizer)
+    world.patch("phasesecret", "shop", {"metadata": {"finalizers": ["kopf.zalando.org/KopfFinalizerMarker"]}})
 
     eventually(
         lambda: not (world.get("phasesecret", "shop") or {})["metadata"].get("finalizers"), what="the finalizer goes"
@@ -112,6 +112,7 @@ def test_the_old_finalizer_of_the_official_operator_goes_away(world: World) -> N
 
 def test_the_environment_says_what_flags_say(installed: ControlPlane, tmp_path: Path) -> None:
     environment = os.environ | {"PHASE_OPERATOR_LOG_LEVEL": "loud"}
+    # The one that begins with the interpreter: the others end as it does.
     command = [sys.executable, "-m", "phase_operator", "run"]
 
     answer = subprocess.run(

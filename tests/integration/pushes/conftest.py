@@ -10,7 +10,7 @@ from phase_dev.server import EmbeddedPhase
 from support import suspended
 from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
-from support.operator_process import OperatorProcess, install, running_operator
+from support.operator_process import OperatorProcess, install_once, running_operator
 from support.push_stage import PushStage
 
 __all__ = ["control_plane", "kubectl", "namespace"]
@@ -19,7 +19,7 @@ __all__ = ["control_plane", "kubectl", "namespace"]
 @pytest.fixture(scope="session")
 def installed(control_plane: ControlPlane) -> ControlPlane:
     """Give the session's cluster with CRDs and RBAC as users apply them."""
-    install(control_plane)
+    install_once(control_plane)
     return control_plane
 
 
