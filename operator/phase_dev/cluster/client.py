@@ -1,12 +1,21 @@
-"""The few requests that a cluster makes to itself: is it ready, give me a token, here is a node."""
+"""The few requests that a cluster makes to itself: is it ready, give me a token, here is a node.
 
+Tests make a hundred thousand of them, so they go through urllib3: it takes a third of the time that httpx takes.
+"""
+
+import json
 import ssl
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-import httpx
+from urllib3 import BaseHTTPResponse, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from phase_dev.shell.errors import ToolError
+
+# More threads than these may ask at the same time; their connections are not kept.
+_KEPT = 16
 
 
 class CommandFailed(ToolError):
@@ -18,47 +27,51 @@ class CommandFailed(ToolError):
 
 
 class Client:
-    """Talks to the API server as its admin, without the environment's proxies."""
+    """Talks to the API server as its admin, without the environment's proxies; threads may share it."""
 
     def __init__(self, url: str, ca_file: Path, token: str, *, timeout: float = 5.0) -> None:
-        self._http = httpx.Client(
-            base_url=url,
-            verify=_trust(ca_file),
-            headers={"Authorization": f"Bearer {token}"},
+        server = urlsplit(url)
+        # By the name before the slash, the API server knows who wrote a field.
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "phase-dev/1"}
+        self._pool = HTTPSConnectionPool(
+            server.hostname or "",
+            server.port,
             timeout=timeout,
-            trust_env=False,
+            maxsize=_KEPT,
+            retries=False,
+            ssl_context=_trust(ca_file),
         )
 
     def ready(self) -> bool:
         """Tell whether the server says that it is ready and has made the default namespace."""
         try:
-            return self._http.get("/readyz").is_success and self.exists("/api/v1/namespaces/default")
-        except httpx.TransportError:
+            return _is_success(self._ask("GET", "/readyz")) and self.exists("/api/v1/namespaces/default")
+        except HTTPError:
             return False
 
     def exists(self, path: str) -> bool:
         """Tell whether there is an object at this path."""
-        return self._http.get(path).is_success
+        return _is_success(self._ask("GET", path))
 
     def get(self, path: str, accept: str = "application/json") -> dict[str, Any]:
         """Return the object at this path, in the form that `accept` names."""
-        return _read(self._send("GET", path, accept=accept))
+        return self._send("GET", path, accept=accept)
 
     def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create an object and return what the server made of it."""
-        return _read(self._send("POST", path, manifest))
+        return self._send("POST", path, manifest)
 
     def apply(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Apply an object on the server's side; the path names the manager, and whether it takes fields of others."""
-        return _read(self._send("PATCH", path, manifest, form="application/apply-patch+yaml"))
+        return self._send("PATCH", path, manifest, form="application/apply-patch+yaml")
 
     def patch(self, path: str, change: dict[str, Any]) -> dict[str, Any]:
         """Change an object by a JSON merge patch and return what the server made of it."""
-        return _read(self._send("PATCH", path, change, form="application/merge-patch+json"))
+        return self._send("PATCH", path, change, form="application/merge-patch+json")
 
     def replace(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Replace an object, or a part of it that has a path of its own, and return what the server made of it."""
-        return _read(self._send("PUT", path, manifest))
+        return self._send("PUT", path, manifest)
 
     def delete(self, path: str, *, grace: int | None = None) -> None:
         """Delete the object or the collection at this path, unless it is gone; its end is not waited for.
@@ -68,7 +81,8 @@ class Client:
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         try:
             # The answer may be the object as it was, which nobody reads.
-            self._send("DELETE", path, options if grace is None else {**options, "gracePeriodSeconds": grace})
+            body = options if grace is None else {**options, "gracePeriodSeconds": grace}
+            self._send("DELETE", path, body, reads=False)
         except CommandFailed as e:
             if e.reason != "NotFound":
                 raise
@@ -85,7 +99,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -101,26 +115,33 @@ class Client:
         *,
         accept: str = "application/json",
         form: str = "application/json",
-    ) -> httpx.Response:
+        reads: bool = True,
+    ) -> dict[str, Any]:
         headers = {"Accept": accept} if manifest is None else {"Accept": accept, "Content-Type": form}
+        asked = f"{method} {path}"
         try:
-            response = self._http.request(method, path, json=manifest, headers=headers)
-        except httpx.HTTPError as e:
-            raise CommandFailed(f"{method} {path} got no answer from the API server: {e}") from e
-        if not response.is_success:
-            body = _read(response)
-            said = f"{method} {path}: {body.get('message', response.status_code)}"
+            response = self._ask(method, path, manifest, headers)
+            body: dict[str, Any] = json.loads(response.data) if reads or not _is_success(response) else {}
+        except (HTTPError, ValueError) as e:
+            raise CommandFailed(f"{asked} got no answer from the API server: {e}") from e
+        if not _is_success(response):
+            said = f"{asked}: {body.get('message', response.status)}"
             raise CommandFailed(said, reason=str(body.get("reason", "")))
-        return response
+        return body
+
+    def _ask(
+        self, method: str, path: str, manifest: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> BaseHTTPResponse:
+        body = None if manifest is None else _written(manifest)
+        return self._pool.request(method, path, body=body, headers=self._headers | (headers or {}), redirect=False)
 
 
-def _read(response: httpx.Response) -> dict[str, Any]:
-    try:
-        body: dict[str, Any] = response.json()
-    except ValueError as e:
-        asked = f"{response.request.method} {response.request.url.raw_path.decode()}"
-        raise CommandFailed(f"{asked} got no answer from the API server: {e}") from e
-    return body
+def _written(manifest: dict[str, Any]) -> bytes:
+    return json.dumps(manifest, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _is_success(response: BaseHTTPResponse) -> bool:
+    return 200 <= response.status < 300
 
 
 def is_ready(url: str, ca_file: Path, token: str) -> bool:
