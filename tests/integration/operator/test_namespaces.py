@@ -112,15 +112,17 @@ def test_a_namespace_that_is_not_there_costs_the_others_nothing(
     stage: World, roles: Roles, beside: tuple[OperatorProcess, str, str]
 ) -> None:
     operator, absent, closed = beside
+
+    # Those that can be served are, and their targets are repaired.
+    stage.phase_secret()
+    stage.until_ready()
+    # In a list of namespaces, the watch of each kind begins when the start is over, and readiness then waits for it.
+    eventually(lambda: operator.get("/readyz").status_code == 200, what="all kinds are listed")
     answer = operator.get("/readyz")
     assert answer.status_code == 200
     assert f"{absent} is not served" in answer.text
     assert f"{closed} is not served" in answer.text
     assert operator.metric("phase_operator_namespaces_unserved") == 2
-
-    # Those that can be served are, and their targets are repaired.
-    stage.phase_secret()
-    stage.until_ready()
     stage.delete("secret", "shop")
     eventually(stage.data, within=10, what="the target is repaired")
     assert {line["watch"] for line in operator.lines() if line["message"] == "watch interrupted"} >= {
