@@ -15,6 +15,7 @@ import socket
 import sys
 import tempfile
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -41,8 +42,7 @@ class Call:
 
 def put(folder: Path, *names: str, program: str = PROGRAM) -> None:
     """Write a program under some names, which runs `main` of a module as a copy."""
-    address = _address(program)
-    text = f"#!{sys.executable} -IS\n{Path(launcher.__file__).read_text()}\n\nlaunch({str(address)!r})\n"
+    text = f"#!{sys.executable} -IS\n{Path(launcher.__file__).read_text()}\n\nlaunch({str(address(program))!r})\n"
     for name in names:
         file = folder / name
         file.write_text(text)
@@ -52,28 +52,28 @@ def put(folder: Path, *names: str, program: str = PROGRAM) -> None:
 @cache
 def program(name: str = "phase-operator") -> Path:
     """Return such a program of the command line, for all who call it themselves."""
-    folder = _address(PROGRAM).parent
+    folder = address().parent
     put(folder, name)
     return folder / name
 
 
 @cache
-def _address(program: str) -> Path:
+def address(program: str = PROGRAM) -> Path:
     """Start the process of which copies are made; it ends with this one. Return where it is asked for them."""
     # Short, since the address of a socket has no room for the folder of a test.
     folder = Path(tempfile.mkdtemp(prefix="copies-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    address, log = folder / "socket", folder / "log"
+    place, log = folder / "socket", folder / "log"
     variables = {"PATH": os.environ.get("PATH", os.defpath)}
-    arguments = (str(address), program, str(os.getpid()))
+    arguments = (str(place), program, str(os.getpid()))
     process = Forked(__name__, arguments, output=log, folder=folder, variables=variables)
 
     def is_there() -> bool:
         assert process.poll() is None, log.read_text()
-        return address.exists()
+        return place.exists()
 
     eventually(is_there, within=60, what="copies can be made")
-    return address
+    return place
 
 
 def main() -> int:
@@ -134,7 +134,9 @@ def _serve(connection: socket.socket, program: str) -> int:
 
 
 def _tell(connection: socket.socket, number: int) -> None:
-    connection.sendall(number.to_bytes(4, "big", signed=True))
+    # Who called may have been killed: then the connection reads as ended, and the copy has to end, too.
+    with suppress(BrokenPipeError):
+        connection.sendall(number.to_bytes(4, "big", signed=True))
 
 
 def _received(connection: socket.socket) -> Call:

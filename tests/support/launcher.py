@@ -18,14 +18,7 @@ def launch(address: str) -> None:
     """Have a copy run with this process's arguments, folder, variables and streams, and end as it ends."""
     # None is lost before there is a copy to pass it on to.
     signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.connect(address)
-    variables = [f"{name}={value}" for name, value in os.environ.items()]
-    body = "\0".join([str(len(sys.argv)), *sys.argv, os.getcwd(), *variables]).encode(errors="surrogateescape")
-    message = len(body).to_bytes(8, "big") + body
-    streams = array("i", [0, 1, 2]).tobytes()
-    sent = connection.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
-    connection.sendall(message[sent:])
+    connection = call(address, sys.argv, [0, 1, 2])
     number = _number(connection)
 
     def pass_on(sent: int, _frame: FrameType | None) -> None:
@@ -42,6 +35,19 @@ def launch(address: str) -> None:
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     sys.exit(code)
+
+
+def call(address: str, arguments: list[str], streams: list[int]) -> _socket.socket:
+    """Ask for a copy that has these arguments and streams; return the connection that ends it if it is closed."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.connect(address)
+    variables = [f"{name}={value}" for name, value in os.environ.items()]
+    body = "\0".join([str(len(arguments)), *arguments, os.getcwd(), *variables]).encode(errors="surrogateescape")
+    message = len(body).to_bytes(8, "big") + body
+    passed = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", streams).tobytes())
+    sent = connection.sendmsg([message], [passed])
+    connection.sendall(message[sent:])
+    return connection
 
 
 def _number(connection: _socket.socket) -> int:

@@ -1,14 +1,16 @@
 """A program on a PATH that is a copy has what its caller has, and ends as a program does."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from support import copies
+from support import copies, launcher
 from support.operator_process import eventually
 
 # Until a signal ends it. A signal that comes just before `signal.pause` is called would never be heard.
@@ -110,6 +112,18 @@ def test_a_copy_goes_with_a_program_that_is_killed(program: Path) -> None:
         process.kill()
 
         eventually(lambda: not copy.exists(), what="the copy goes")
+
+
+def test_a_copy_goes_with_a_program_that_is_killed_before_it_hears_of_the_copy() -> None:
+    reading, writing = os.pipe()
+    with closing(launcher.call(str(copies.address("support.one_line")), ["line", WAITS], [0, writing, writing])):
+        os.close(writing)
+
+    # It reads as ended when nobody has the other end any more.
+    ended, _, _ = select.select([reading], [], [], 10)
+    os.close(reading)
+
+    assert ended
 
 
 @pytest.mark.parametrize(
