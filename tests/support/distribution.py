@@ -91,12 +91,12 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Take a worker for each core; where tests wait for an operator, one more, and one that computes: `-n auto`."""
+    """Take a worker for each core; where tests wait for an operator, two more, and one that computes: `-n auto`."""
     cores = os.cpu_count() or 1
     is_computing = config.option.markexpr.startswith("not controlplane") or all(
         computes(f"{each}/") for each in config.args
     )
-    return cores if is_computing else cores + 2
+    return cores if is_computing else cores + 3
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,6 +14,7 @@ from phase_dev.cluster import ControlPlane
 from phase_operator.cli import cli
 from support.api import api_of
 from support.canary import Canary
+from support.cluster_fixture import may
 from support.operator_process import eventually
 
 
@@ -51,11 +52,8 @@ def person(plane: ControlPlane, namespace: str, canary: Canary, role: str | None
     kubeconfig = plane.service_account_kubeconfig(namespace, name)
     if role is not None:
         api.create(_binding(namespace, name, role), namespace)
-        check = ("auth", "can-i", "get", "phasesecrets", "-n", namespace)
-        eventually(
-            lambda: plane.kubectl(*check, kubeconfig=kubeconfig, check=False).returncode == 0,
-            what=f"{role} may read PhaseSecrets",
-        )
+        asked = ("get", "phasesecrets.secrets.phase.dev", namespace, f"{namespace}:{name}")
+        eventually(lambda: may(plane, *asked), what=f"{role} may read PhaseSecrets")
     return Person(kubeconfig, canary)
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support.authorities import one_authority
 from support.cluster_fixture import control_plane, kubectl, namespace
 from support.operator_process import install_once
 
-__all__ = ["control_plane", "kubectl", "namespace"]
+__all__ = ["control_plane", "kubectl", "namespace", "one_authority"]
 
 
 @pytest.fixture(scope="session")
