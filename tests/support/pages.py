@@ -125,7 +125,7 @@ class Reader:
         # The programs are those of this checkout, and find what was built before.
         self.variables |= {"PYTHONPATH": str(ROOT / "operator")}
         self.variables |= {"XDG_CACHE_HOME": str(Folders.of(os.environ).cache.parent)}
-        passed_on = ("KUBEBUILDER_ASSETS", "GOGC")
+        passed_on = ("KUBEBUILDER_ASSETS", "GOGC", "GOMAXPROCS")
         self.variables |= {name: os.environ[name] for name in passed_on if name in os.environ}
         # What the pages have for it -> what this reader has.
         self.own = {"REGISTRY": REGISTRY}

@@ -113,11 +113,11 @@ class Process:
 
 
 def sane_environment(env: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Return what a program may know of our environment: a path, how often it collects garbage, and a home of its own.
+    """Return what a program may know of our environment: a path, how one in Go uses the machine, and a home of its own.
 
     Of proxies and kubeconfigs it knows nothing.
     """
-    known = {each: env[each] for each in ("GOGC",) if each in env}
+    known = {each: env[each] for each in ("GOGC", "GOMAXPROCS") if each in env}
     return {"PATH": env.get("PATH", os.defpath), "HOME": str(home), "KUBECACHEDIR": str(home / "kube-cache"), **known}
 
 

@@ -59,13 +59,12 @@ def test_a_log_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
 
 def test_the_programs_know_nothing_of_our_proxies_and_kubeconfig(tmp_path: Path) -> None:
-    env = sane_environment(
-        {"PATH": "/bin", "HTTPS_PROXY": "p", "KUBECONFIG": "k", "HOME": "/root", "GOGC": "50"}, tmp_path
-    )
+    of_go = {"GOGC": "50", "GOMAXPROCS": "3"}
+    env = sane_environment({"PATH": "/bin", "HTTPS_PROXY": "p", "KUBECONFIG": "k", "HOME": "/root", **of_go}, tmp_path)
 
     assert env["PATH"] == "/bin"
     assert env["HOME"] == str(tmp_path)
-    assert env["GOGC"] == "50"
+    assert {name: env[name] for name in of_go} == of_go
     assert not {"HTTPS_PROXY", "KUBECONFIG"} & set(env)
 
 
