@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Set by `make demo KEEP=1` and `make demo KUBECONFIG=...`; the demo reads them as arguments.
 KEEP ?=
-# How many processes run tests: each has a control plane of its own, about 1.2 GB. `make test WORKERS=0` is one process.
+# How many processes run tests: each has one or two control planes of its own, 2.5 GB. `make test WORKERS=0` is one process.
 WORKERS ?= auto
 PYTEST_ARGS ?=
 # Bytecode is kept, whatever the environment says: each worker would compile all tests, and each operator its modules.

@@ -15,7 +15,11 @@ def test_leases_that_take_20_seconds_delay_no_read(world: LeaseStage) -> None:
     world.phase.leases.fail("delay", delay=7)
     for number in range(6):
         world.dynamic_secret(f"slow-{number}")
-    eventually(lambda: sum(len(world.ledger(f"slow-{number}")) for number in range(6)) >= 2, what="some are asked for")
+
+    def asked() -> list[str]:
+        return [lease["state"] for number in range(6) for lease in world.ledger(f"slow-{number}")]
+
+    eventually(lambda: len(asked()) >= 2, what="some are asked for")
 
     began = time.monotonic()
     world.apply(phase_secret("shop", world.phase.url))
@@ -24,7 +28,8 @@ def test_leases_that_take_20_seconds_delay_no_read(world: LeaseStage) -> None:
     eventually(lambda: (world.data("shop") or {}).get("LOG_LEVEL") == "seen", within=12, what="the change arrives")
 
     assert time.monotonic() - began < 15
-    assert world.ledger("slow-0")[0]["state"] == "Asking"
+    # Which of them come first is not said.
+    assert {*asked()} == {"Asking"}
     world.phase.clear()
     world.no_phase_secrets()
 
