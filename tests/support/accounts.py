@@ -49,18 +49,25 @@ def account_in(
         yield Account(plane, namespace, name, token, Api(client))
 
 
+def role_binding(name: str, role: str, account: str, namespace: str, *, kind: str = "ClusterRole") -> dict[str, Any]:
+    """Return what gives a role to a service account of a namespace."""
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+    }
+
+
 def _make(plane: ControlPlane, namespace: str, name: str, rule: dict[str, Any], cluster_roles: tuple[str, ...]) -> None:
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
-    api = {"apiVersion": f"{_RBAC}/v1"}
-    # The binding of the rule is the last one: the API server learns of bindings in their order.
-    roles = [*(("ClusterRole", each, f"{name}-{each}") for each in cluster_roles), ("Role", name, name)]
+    of = (name, namespace)
     objects: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}},
-        api | {"kind": "Role", "metadata": {"name": name}, "rules": [rule]},
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": {"name": name}, "rules": [rule]},
+        *(role_binding(f"{name}-{each}", each, *of) for each in cluster_roles),
+        # The last one, since the API server learns of bindings in their order.
+        role_binding(name, name, *of, kind="Role"),
     ]
-    for kind, role, binding in roles:
-        reference = {"apiGroup": _RBAC, "kind": kind, "name": role}
-        named = {"kind": "RoleBinding", "metadata": {"name": binding}}
-        objects.append(api | named | {"roleRef": reference, "subjects": [subject]})
     for each in objects:
         api_of(plane).create(each, namespace)

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from phase_dev.cluster import ControlPlane
 from phase_operator.cli import cli
+from support.accounts import role_binding
 from support.api import api_of
 from support.canary import Canary
 from support.cluster_fixture import may
@@ -51,17 +52,7 @@ def person(plane: ControlPlane, namespace: str, canary: Canary, role: str | None
     api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}, namespace)
     kubeconfig = plane.service_account_kubeconfig(namespace, name)
     if role is not None:
-        api.create(_binding(namespace, name, role), namespace)
+        api.create(role_binding(name, role, name, namespace), namespace)
         asked = ("get", "phasesecrets.secrets.phase.dev", namespace, f"{namespace}:{name}")
         eventually(lambda: may(plane, *asked), what=f"{role} may read PhaseSecrets")
     return Person(kubeconfig, canary)
-
-
-def _binding(namespace: str, name: str, role: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-    }

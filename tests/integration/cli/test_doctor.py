@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from phase_operator.cli import cli
+from support.accounts import role_binding
 from support.api import api_of
 from support.canary import Canary
 from support.cluster_fixture import new_namespace
@@ -132,14 +133,7 @@ def person(clinic: Clinic, name: str, role: str | None) -> Path:
     api.make({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}, clinic.watched)
     if role is not None:
         for namespace in (clinic.watched, HOME):
-            binding = {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "RoleBinding",
-                "metadata": {"name": name},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": clinic.watched}],
-            }
-            api.make(binding, namespace)
+            api.make(role_binding(name, role, name, clinic.watched), namespace)
     return clinic.plane.service_account_kubeconfig(clinic.watched, name)
 
 

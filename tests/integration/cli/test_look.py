@@ -16,6 +16,7 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support.accounts import role_binding
 from support.api import api_of
 from support.canary import Canary
 from support.cluster_fixture import new_namespace
@@ -146,12 +147,10 @@ def test_a_person_who_may_not_ask_the_operator_sees_all_else(world: World, opera
 def _allow(world: World, *resources: tuple[str, str]) -> None:
     """Give the person with the role view rights in the operator's namespace, as an administrator does."""
     api, name = api_of(world.plane), f"look-{world.namespace}"
-    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
     rules = [{"apiGroups": [group], "resources": [plural], "verbs": ["get"]} for group, plural in resources]
-    api.create(rbac | {"kind": "Role", "rules": rules}, HOME)
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
-    subject = {"kind": "ServiceAccount", "name": "view", "namespace": world.namespace}
-    api.create(rbac | {"kind": "RoleBinding", "roleRef": role, "subjects": [subject]}, HOME)
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}, "rules": rules}
+    api.create(role, HOME)
+    api.create(role_binding(name, name, "view", world.namespace, kind="Role"), HOME)
 
 
 @pytest.mark.parametrize("command", ["get", "events", "explain", "logs"])
