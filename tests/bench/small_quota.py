@@ -1,6 +1,6 @@
 """A quota that the operator does not know of, and a load that asks for about as much as it allows.
 
-Three apps of three environments, each read by one PhaseSecret; one environment of each app changes every ten seconds.
+Apps of some environments, each read by one PhaseSecret; one environment of each app changes with every interval.
 Phase is one of its own, so that nothing else asks it.
 """
 
@@ -16,8 +16,6 @@ from phase_dev.server import EmbeddedPhase
 from support.api import api_of
 from support.world import phase_secret
 
-APPS = 3
-
 
 @dataclass(frozen=True)
 class Load:
@@ -30,12 +28,15 @@ class Load:
     # Each as long as the one over which Phase counts.
     windows: int = 3
     window: float = 60.0
+    apps: int = 3
+    # Of each app; at most as many as `fleet.ENVIRONMENTS` has.
+    environments: int = len(fleet.ENVIRONMENTS)
 
     @property
     def name(self) -> str:
         """What is measured, in words."""
         return (
-            f"{APPS} apps x {len(fleet.ENVIRONMENTS)} environments at {self.interval} s, quota {self.limit} a minute, "
+            f"{self.apps} apps x {self.environments} environments at {self.interval} s, quota {self.limit} a minute, "
             f"in windows of {self.window:.0f} s from the start"
         )
 
@@ -47,16 +48,20 @@ class Stage:
     phase: EmbeddedPhase
     load: Load
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    # Refused until the last window ended, the start of the operator included.
+    counted: int = 0
 
     def refused_in_a_window(self) -> int:
-        """Let a window pass with its changes, and return how many calls were refused in it."""
-        before, end = self.phase.calls(status=429), time.monotonic() + self.load.window
+        """Let a window pass with its changes, and return how many calls were refused since the last one."""
+        end = time.monotonic() + self.load.window
         while (left := end - time.monotonic()) > 0:
             number = next(self.numbers)
-            for app in range(APPS):
-                self.phase.set(_app(app), fleet.ENVIRONMENTS[number % 3], "A", f"value {number}")
+            environment = fleet.ENVIRONMENTS[number % self.load.environments]
+            for app in range(self.load.apps):
+                self.phase.set(_app(app), environment, "A", f"value {number}")
             time.sleep(min(left, self.load.interval))
-        return self.phase.calls(status=429) - before
+        before, self.counted = self.counted, self.phase.calls(status=429)
+        return self.counted - before
 
 
 def _app(number: int) -> str:
@@ -66,17 +71,18 @@ def _app(number: int) -> str:
 @contextmanager
 def stage(plane: ControlPlane, load: Load) -> Iterator[Stage]:
     """Make the apps and the PhaseSecrets, in a namespace for each app, until the block ends."""
-    environments = [{"name": each, "secrets": [{"key": "A", "value": "one"}]} for each in fleet.ENVIRONMENTS]
-    apps = [{"name": _app(number), "environments": environments} for number in range(APPS)]
+    names = fleet.ENVIRONMENTS[: load.environments]
+    environments = [{"name": each, "secrets": [{"key": "A", "value": "one"}]} for each in names]
+    apps = [{"name": _app(number), "environments": environments} for number in range(load.apps)]
     seed = {"apps": apps, "accounts": [{"name": "operator", "access": {each["name"]: ["*"] for each in apps}}]}
     api = api_of(plane)
     with EmbeddedPhase(seed, quota=load.limit) as phase:
-        for number in range(APPS):
+        for number in range(load.apps):
             namespace = f"bench-small-{number}"
             fleet.prepare_one(plane, namespace, phase.token("operator", form="pss"))
-            for environment in fleet.ENVIRONMENTS:
-                names = {"phaseApp": _app(number), "phaseAppEnv": environment, "pollingInterval": load.interval}
-                api.apply(phase_secret(environment.lower(), phase.url, **names), namespace, "bench")
+            for environment in names:
+                spec = {"phaseApp": _app(number), "phaseAppEnv": environment, "pollingInterval": load.interval}
+                api.apply(phase_secret(environment.lower(), phase.url, **spec), namespace, "bench")
         yield Stage(phase, load)
-        for number in range(APPS):
+        for number in range(load.apps):
             api.delete("phasesecret", "", f"bench-small-{number}")

@@ -16,8 +16,9 @@ from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from support.operator_process import REPOSITORY, install
 
-# Less than a first look at everything takes.
-QUOTA = Load(interval=5, limit=8, windows=1, window=10.0)
+# A list, a read and a probe are the first look at one environment: one more than the quota allows. Of more
+# environments, as many calls are refused together as are under way, which depends on how busy the machine is.
+QUOTA = Load(interval=5, limit=2, windows=1, window=10.0, apps=1, environments=1)
 # One for each app.
 COMPARED = fleet.APPS
 SOURCES = fleet.APPS * len(fleet.ENVIRONMENTS)
@@ -124,5 +125,5 @@ def test_the_counts_are_within_their_limits(rows: dict[str, str]) -> None:
     for handed_over in ("the leader is asked to stop", "the leader is killed"):
         assert rows[f"{handed_over}, {size} resources"].endswith("; 1 read, 2 writes")
     assert rows["every environment changes in one second, quota 120 a minute"].startswith("0 x 429;")
-    assert rows[QUOTA.name] in ("0 refused", "1 refused")
+    assert rows[QUOTA.name] == "1 refused"
     assert "a change in a namespace with 20 Deployments that follow" in rows
