@@ -7,18 +7,9 @@ from typing import Any
 
 from phase_operator.core.timestamps import timestamp
 from phase_operator.kube.listing import CHUNK, Page
-from phase_operator.kube.user_cluster import (
-    DEPLOYMENTS,
-    LEASES,
-    OURS,
-    PODS,
-    PodAnswer,
-    Request,
-    Resource,
-    Trouble,
-    UserCluster,
-    UserError,
-)
+from phase_operator.kube.user_cluster import PodAnswer, UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import DEPLOYMENTS, LEASES, OURS, PODS, Request, Resource
 from support.doctored import NOW, deployment, pod
 
 Made = Callable[[int], Mapping[str, Any]]

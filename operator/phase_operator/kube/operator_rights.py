@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
-from phase_operator.kube.user_cluster import Request, Resource
+from phase_operator.kube.user_resources import Request, Resource
 
 _KINDS = tuple(each.plural for each in DEFINITIONS)
 _WORK = ("get", "list", "patch")

@@ -1,7 +1,6 @@
 """A cluster as a person's command uses it: reads and writes with that person's rights.
 
-Rule: every failure is a UserError, which says what it means for the person. A message of the API server is shown only
-where it cannot quote a value.
+Rule: every failure is a UserError, which says what it means for the person.
 """
 
 import asyncio
@@ -9,148 +8,29 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import Enum, auto
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.json_access import mapping, number
 from phase_operator.core.object_names import is_path_segment
-from phase_operator.core.text import clean
 from phase_operator.kube.client import MERGE, METADATA, METADATA_LIST, KubeClient, KubeconfigError
-from phase_operator.kube.errors import ApiError, from_answer, translate
+from phase_operator.kube.errors import ApiError, from_answer
 from phase_operator.kube.lines import TOO_LONG, LineReader
 from phase_operator.kube.listing import CHUNK, Page, read_page
 from phase_operator.kube.part_size import PartSize
 from phase_operator.kube.paths import object_path
 from phase_operator.kube.raw_json import json_object
 from phase_operator.kube.user_context import user_context
+from phase_operator.kube.user_errors import Trouble, UserError, meaning
+from phase_operator.kube.user_resources import CONFIG_MAPS, OWN_REVIEWS, PODS, REVIEWS, SECRETS, Request, Resource
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-class Trouble(Enum):
-    """What a failure means for the person who gave the command."""
-
-    UNREACHABLE = auto()
-    NO_RIGHT = auto()
-    NOT_FOUND = auto()
-    # Somebody changed the object meanwhile.
-    CONFLICT = auto()
-    # What was seen is too old to go on from: it has to be read anew.
-    TOO_OLD = auto()
-    REFUSED = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A kind of object, as the API server's paths name it: group "" is the core group."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    is_namespaced: bool = True
-
-    @property
-    def api_version(self) -> str:
-        """Its group and version, as objects have it."""
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def prefix(self) -> str:
-        """The path of its group and version."""
-        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-
-    def __str__(self) -> str:
-        """Return the name that kubectl understands: `secrets`, `phasesecrets.secrets.phase.dev`."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
-
-OURS = tuple(Resource(names.GROUP, names.VERSION, each.plural, each.kind) for each in DEFINITIONS)
-PHASE_SECRETS, DYNAMIC_SECRETS, PUSH_SECRETS = OURS
-SECRETS = Resource("", "v1", "secrets", "Secret")
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", is_namespaced=False)
-PODS = Resource("", "v1", "pods", "Pod")
-EVENTS = Resource("", "v1", "events", "Event")
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-CRDS = Resource(
-    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", is_namespaced=False
-)
-NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
-BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
-_AUTHORIZATION = "authorization.k8s.io"
-_OWN_REVIEWS = Resource(
-    _AUTHORIZATION, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", is_namespaced=False
-)
-REVIEWS = Resource(_AUTHORIZATION, "v1", "subjectaccessreviews", "SubjectAccessReview", is_namespaced=False)
-# The API server, or a proxy before it, is there and cannot serve.
-_OVERLOADED = frozenset({429, 502, 503, 504})
-# What an exception of the HTTP library means.
-_WHY = MappingProxyType(
-    {
-        "TimeoutError": "nothing came in 30 s",
-        "ServerTimeoutError": "nothing came in time",
-        "SocketTimeoutError": "nothing came in time",
-        "ConnectionTimeoutError": "nobody took the connection in time",
-        "ClientConnectorError": "the connection is refused",
-        "ClientConnectorDNSError": "its name is not known",
-        "ClientConnectorCertificateError": "its certificate is not trusted",
-        "ClientConnectorSSLError": "TLS fails",
-        "ClientProxyConnectionError": "the proxy is not reached",
-        "ClientHttpProxyError": "the proxy refuses",
-        "ClientOSError": "the connection breaks",
-        "ServerDisconnectedError": "the connection is closed",
-        "ClientResponseError": "the answer is no HTTP",
-        "ClientPayloadError": "the answer breaks off",
-    }
-)
 # The most bytes of a pod's answer that are read.
 MOST_OF_A_POD = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a command asked of the API server: the right that it needs, too."""
-
-    verb: str
-    resource: Resource
-    namespace: str
-    name: str = ""
-    subresource: str = ""
-    # What follows in the path, as what a pod is asked for.
-    rest: str = ""
-
-    def __str__(self) -> str:
-        """Return it as `get secrets/shop in namespace shop`."""
-        part = f"/{self.subresource}" if self.subresource else ""
-        object_name = f"/{clean(self.name)}" if self.name else ""
-        where = f" in namespace {clean(self.namespace)}" if self.namespace else " in all namespaces"
-        if not self.resource.is_namespaced:
-            where = ""
-        return f"{self.verb} {self.resource}{part}{object_name}{where}"
-
-
 _VERSION = Request("get", Resource("", "", "version", "Version", is_namespaced=False), "")
-
-
-class UserError(Exception):
-    """A request that failed; `message` is a sentence without its end, safe to show."""
-
-    def __init__(
-        self, trouble: Trouble, message: str, request: Request | None = None, more: Sequence[Request] = ()
-    ) -> None:
-        super().__init__(message)
-        self.trouble = trouble
-        self.message = message
-        self.request = request
-        # What would have been requested as well.
-        self.more = more
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +229,7 @@ class UserCluster:
 
     async def may(self, request: Request) -> bool:
         """Return whether the person has the right to this request; raise UserError."""
-        return await self._reviewed(_OWN_REVIEWS, {"resourceAttributes": _attributes(request)})
+        return await self._reviewed(OWN_REVIEWS, {"resourceAttributes": _attributes(request)})
 
     async def account_may(self, namespace: str, name: str, request: Request) -> bool:
         """Return whether a ServiceAccount has the right to this request; raise UserError."""
@@ -362,7 +242,7 @@ class UserCluster:
         return await self._reviewed(REVIEWS, spec)
 
     async def _reviewed(self, reviews: Resource, spec: Mapping[str, Any]) -> bool:
-        body = {"apiVersion": f"{_AUTHORIZATION}/v1", "kind": reviews.kind, "spec": spec}
+        body = {"apiVersion": reviews.api_version, "kind": reviews.kind, "spec": spec}
         review = await self.create(reviews, "", body)
         return bool(mapping(review.get("status")).get("allowed"))
 
@@ -374,7 +254,7 @@ class UserCluster:
             yield
         except ApiError as error:
             if not (unless_missing and error.not_found):
-                raise _meaning(error, request, self.url) from error
+                raise meaning(error, request, self.url) from error
 
 
 @asynccontextmanager
@@ -423,35 +303,3 @@ async def _line(reader: LineReader) -> bytes:
         return await reader.readline()
     except TOO_LONG as error:
         raise ApiError(0, "a line that is too long", "") from error
-
-
-def _meaning(error: ApiError, request: Request, url: str) -> UserError:
-    if error.status == 0:
-        why = _WHY.get(error.reason, error.reason)
-        said = f"the API server at {url} does not answer: {why}; does `kubectl version` reach it?"
-        return UserError(Trouble.UNREACHABLE, said, request)
-    # Of a pod, it says that this pod is not reached.
-    if error.status in _OVERLOADED and not request.subresource:
-        said = f"the API server at {url} answers {error.status}: it cannot serve now, so try again"
-        return UserError(Trouble.UNREACHABLE, said, request)
-    if error.status == 401:
-        return UserError(Trouble.UNREACHABLE, f"the API server at {url} does not know you: sign in again", request)
-    if error.gone:
-        return UserError(Trouble.TOO_OLD, f"the API server has forgotten where to go on to {request}", request)
-    if error.denied_by or error.status != 403:
-        if error.not_found:
-            return UserError(Trouble.NOT_FOUND, _missing(request, error), request)
-        if error.conflict:
-            return UserError(Trouble.CONFLICT, f"cannot {request}: somebody changed it meanwhile", request)
-        return UserError(Trouble.REFUSED, f"cannot {request}: {translate(error).message}", request)
-    return UserError(Trouble.NO_RIGHT, f"you have no right to {request}", request)
-
-
-def _missing(request: Request, error: ApiError) -> str:
-    # Of a kind that it does not have, the API server answers no Status with that reason.
-    if not request.name or error.reason != "NotFound":
-        cure = "kubectl phase crds | kubectl apply --server-side -f -"
-        is_ours = request.resource.group == names.GROUP
-        return f"the cluster has no {request.resource}{f': install the CRDs with `{cure}`' if is_ours else ''}"
-    where = f" in namespace {clean(request.namespace)}" if request.namespace else ""
-    return f'there is no {request.resource.kind} "{clean(request.name)}"{where}'

@@ -9,7 +9,9 @@ from phase_operator.cli.commands.check import Checked, awaited
 from phase_operator.cli.linting.findings import Level
 from phase_operator.cli.linting.spec_checks import spec_findings
 from phase_operator.core.timestamps import moment_of
-from phase_operator.kube.user_cluster import LEASES, OURS, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import LEASES, OURS, Resource
 from unit.cli.things import Clock
 
 RENEWED = "2026-11-29T10:00:00.000000Z"

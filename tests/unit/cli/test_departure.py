@@ -9,7 +9,9 @@ from phase_operator.api import names
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.uninstalling.departure import Departure
 from phase_operator.cli.uninstalling.leavers import Leaver, leaver
-from phase_operator.kube.user_cluster import OURS, Request, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import OURS, Request, Resource
 from unit.cli.things import Clock, resource, target
 
 OWNER = {"phaseApp": "shop", "managedSecretReferences": [{"secretName": "shop", "deletionPolicy": "Delete"}]}

@@ -9,7 +9,8 @@ import pytest
 
 from phase_operator.cli.looking.following import Change, Collection, changes, merged
 from phase_operator.kube.listing import Page
-from phase_operator.kube.user_cluster import PHASE_SECRETS, Resource, Trouble, UserError
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import PHASE_SECRETS, Resource
 
 TEAM = Collection(PHASE_SECRETS, "team", labels="a=b")
 TOO_OLD = UserError(Trouble.TOO_OLD, "forgotten")

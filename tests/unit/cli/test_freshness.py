@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from phase_operator.cli.common.leader import OperatorOptions, pod_of
 from phase_operator.cli.looking.freshness import Freshness, Known, ages_in, batches
-from phase_operator.kube.user_cluster import LEASES, PodAnswer, Request, Resource, Trouble, UserError
+from phase_operator.kube.user_cluster import PodAnswer
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import LEASES, Request, Resource
 from phase_operator.telemetry.http import MOST_ASKED
 
 SHOP = Known("team", "shop", "uid-1")

@@ -7,7 +7,8 @@ import pytest
 
 from phase_operator.cli.common.resources import parts
 from phase_operator.kube.listing import Page
-from phase_operator.kube.user_cluster import OURS, PHASE_SECRETS, Resource, Trouble, UserError
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import OURS, PHASE_SECRETS, Resource
 
 MISSING = UserError(Trouble.NOT_FOUND, "the cluster has none of them")
 

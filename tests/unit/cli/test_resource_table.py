@@ -9,7 +9,7 @@ from phase_operator.cli.looking.following import Change, Collection
 from phase_operator.cli.looking.freshness import Known
 from phase_operator.cli.looking.resource_table import Table
 from phase_operator.cli.looking.rows import Row
-from phase_operator.kube.user_cluster import PHASE_SECRETS, PUSH_SECRETS
+from phase_operator.kube.user_resources import PHASE_SECRETS, PUSH_SECRETS
 from support.shown import NOW, resource
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from phase_operator.cli.common.resources import check_several, chosen, given, resource_of
 from phase_operator.kube.listing import Page
-from phase_operator.kube.user_cluster import (
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import (
     CONFIG_MAPS,
     DYNAMIC_SECRETS,
     OURS,
@@ -16,9 +18,6 @@ from phase_operator.kube.user_cluster import (
     PUSH_SECRETS,
     SECRETS,
     Resource,
-    Trouble,
-    UserCluster,
-    UserError,
 )
 
 

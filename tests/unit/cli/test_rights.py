@@ -8,16 +8,8 @@ from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.needs import needs_of
 from phase_operator.cli.common.rights import roles_for
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import (
-    DEPLOYMENTS,
-    LEASES,
-    PHASE_SECRETS,
-    PODS,
-    SECRETS,
-    Request,
-    Trouble,
-    UserError,
-)
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import DEPLOYMENTS, LEASES, PHASE_SECRETS, PODS, SECRETS, Request
 
 
 def test_a_right_in_a_namespace_is_a_role_with_its_binding() -> None:

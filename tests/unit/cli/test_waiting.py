@@ -9,7 +9,8 @@ import pytest
 from phase_operator.cli.acting.awaited import Ending, Verdict
 from phase_operator.cli.acting.waiting import Awaited, verdicts
 from phase_operator.cli.common.cluster import all_of
-from phase_operator.kube.user_cluster import PHASE_SECRETS, Resource, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import PHASE_SECRETS, Resource
 from unit.cli.things import Clock
 
 

@@ -7,18 +7,9 @@ import pytest
 
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError, from_answer
-from phase_operator.kube.user_cluster import (
-    CONFIG_MAPS,
-    CRDS,
-    DEPLOYMENTS,
-    PHASE_SECRETS,
-    SECRETS,
-    Request,
-    Resource,
-    Trouble,
-    UserCluster,
-    UserError,
-)
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import CONFIG_MAPS, CRDS, DEPLOYMENTS, PHASE_SECRETS, SECRETS, Request, Resource
 
 URL = "https://cluster.example:6443"
 Answer = Mapping[str, Any] | ApiError

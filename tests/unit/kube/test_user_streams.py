@@ -11,7 +11,9 @@ from aiohttp import web
 from kubernetes.aio import client as aio
 
 from phase_operator.kube.client import KubeClient
-from phase_operator.kube.user_cluster import PHASE_SECRETS, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import PHASE_SECRETS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 WATCHED = "/apis/secrets.phase.dev/v1alpha1/namespaces/team/phasesecrets"

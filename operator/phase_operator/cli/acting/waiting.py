@@ -11,7 +11,8 @@ from typing import Any
 
 from phase_operator.cli.acting.awaited import Ending, Judge, Verdict
 from phase_operator.cli.common.cluster import all_of
-from phase_operator.kube.user_cluster import Resource, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import Resource
 
 _PAUSE = 0.25
 # Each resource that is waited for makes the pause longer by this.

@@ -32,7 +32,8 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.keyring import Identity
 from phase_operator.core.source.query import base_url, origin, token_place
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.kube.user_cluster import SECRETS, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import SECRETS
 from phase_operator.phase.accounts import ServiceAccount
 from phase_operator.phase.credentials import kind_of
 from phase_operator.reconcile.ports import Credential, Token

@@ -27,7 +27,9 @@ from phase_operator.cli.common.options import (
 from phase_operator.cli.common.terminal import Tone, toned
 from phase_operator.cli.doctor.others import lease_of
 from phase_operator.core.text import clean
-from phase_operator.kube.user_cluster import LEASES, OURS, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import LEASES, OURS, Resource
 
 _PAUSE = 1.0
 _PLACE = MappingProxyType({"phaseApp": "check", "phaseAppEnv": "production"})

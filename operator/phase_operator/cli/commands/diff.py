@@ -38,7 +38,8 @@ from phase_operator.cli.rendering.entry_file import check_stdin, entries_of, ent
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.object_names import is_namespace, is_object_name
-from phase_operator.kube.user_cluster import OURS, Resource, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import OURS, Resource
 
 _LEASED = "Phase makes the values of a dynamic secret when it leases them: there is nothing to compare before"
 _KINDS: Mapping[str, Resource] = {each.kind: each for each in OURS}

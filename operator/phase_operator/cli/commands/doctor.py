@@ -24,7 +24,8 @@ from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.values import SecretValue
-from phase_operator.kube.user_cluster import Request, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import Request
 
 
 @dataclass(frozen=True, slots=True)

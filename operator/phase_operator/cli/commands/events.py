@@ -12,7 +12,9 @@ from phase_operator.cli.common.terminal import print_table, say
 from phase_operator.cli.looking.event_rows import HEAD, MOST, EventFilter, EventRow, Newest, with_tone
 from phase_operator.cli.looking.following import Collection, changes, merged
 from phase_operator.cli.looking.rows import padded, widths_of
-from phase_operator.kube.user_cluster import EVENTS, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import EVENTS
 
 
 @click.command(context_settings=HELP, epilog=example("kubectl phase events shop --watch"))

@@ -17,7 +17,9 @@ from phase_operator.cli.common.rights import roles_for
 from phase_operator.cli.common.subjects import subjects_of
 from phase_operator.cli.common.terminal import say
 from phase_operator.cli.looking.log_lines import Cursor, told
-from phase_operator.kube.user_cluster import LEASES, PODS, Request, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import LEASES, PODS, Request
 
 # Before the log is opened again, of the same leader or of the next one.
 _PAUSE = 1.0

@@ -26,7 +26,9 @@ from phase_operator.cli.migrating.running import running
 from phase_operator.core.object_names import is_namespace, is_object_name
 from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import DEPLOYMENTS, PHASE_SECRETS, SECRETS, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import DEPLOYMENTS, PHASE_SECRETS, SECRETS
 
 _HEAD = ("WHAT", "SECRET", "PHASESECRET", "MADE BY", "KEYS", "TAKEN OUT", "WHY")
 _TONES = {Verdict.MARK: Tone.NOTE, Verdict.DONE: Tone.GOOD, Verdict.MISSING: Tone.FAINT, Verdict.KEPT: Tone.BAD}

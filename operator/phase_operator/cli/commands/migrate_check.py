@@ -43,7 +43,8 @@ from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.targets.policy import secret_ref
 from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.kube.user_cluster import PHASE_SECRETS, Trouble, UserError
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import PHASE_SECRETS
 
 _HEAD = ("SEVERITY", "RESOURCE", "WHERE", "WHAT DIFFERS")
 _TONES = {Severity.BREAKS: Tone.BAD, Severity.STOPS: Tone.BAD, Severity.DIFFERS: Tone.NOTE, Severity.NOTE: Tone.FAINT}

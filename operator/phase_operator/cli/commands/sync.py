@@ -20,7 +20,8 @@ from phase_operator.cli.common.terminal import Tone, say, shown, toned
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_version, newest_versions, recorded_refs
-from phase_operator.kube.user_cluster import Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
 
 _TONES = {Ending.DONE: Tone.GOOD, Ending.NOT_DONE: Tone.BAD, Ending.TIMED_OUT: Tone.BAD}
 # The keys of a target, by the target; None: the person may not read it.

@@ -23,7 +23,9 @@ from phase_operator.core.status.recorded import newest_version, newest_versions,
 from phase_operator.core.targets.versions import is_version
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.listing import FEW
-from phase_operator.kube.user_cluster import PHASE_SECRETS, PUSH_SECRETS, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import PHASE_SECRETS, PUSH_SECRETS, Resource
 
 _KINDS = {resource: kind for kind, resource in OF_TARGETS.items()}
 Readers = Mapping[TargetRef, list[Reader]]

@@ -14,7 +14,7 @@ from phase_operator.cli.uninstalling.departure import Departure
 from phase_operator.cli.uninstalling.installation import Installation, installation, remove
 from phase_operator.cli.uninstalling.leavers import HEAD, Leaver, obstacles
 from phase_operator.core.refs import TargetRef
-from phase_operator.kube.user_cluster import CRDS, Request
+from phase_operator.kube.user_resources import CRDS, Request
 
 _NEEDED = (
     "give --keep-secrets: every resource is deleted, and every Secret and ConfigMap that they wrote stays, whatever "

@@ -12,7 +12,9 @@ from phase_operator.cli.common.needs import needs_of
 from phase_operator.cli.common.options import ClusterOptions
 from phase_operator.cli.common.rights import roles_for
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import Request, Trouble, UserCluster, UserError, user_cluster
+from phase_operator.kube.user_cluster import UserCluster, user_cluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import Request
 from phase_operator.settings import platform_proxies, pod_namespace
 
 # Requests at once.

@@ -11,7 +11,8 @@ from phase_operator.api import names
 from phase_operator.cli.common.options import NAMESPACE, OBJECT_NAME, combined
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
-from phase_operator.kube.user_cluster import LEASES, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import LEASES
 
 # As in every manifest that we ship, and in the chart for a release of that name.
 USUAL_HOME = "phase-system"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import (
+from phase_operator.kube.user_resources import (
     CONFIG_MAPS,
     EVENTS,
     LEASES,

@@ -13,7 +13,9 @@ from phase_operator.core.object_names import is_object_name
 from phase_operator.core.refs import Kind
 from phase_operator.core.text import clean
 from phase_operator.kube.listing import Page
-from phase_operator.kube.user_cluster import CONFIG_MAPS, OURS, SECRETS, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import CONFIG_MAPS, OURS, SECRETS, Resource
 
 # What targets are.
 OF_TARGETS: Mapping[Kind, Resource] = {Kind.SECRET: SECRETS, Kind.CONFIG_MAP: CONFIG_MAPS}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from phase_operator.api.crd import as_yaml
-from phase_operator.kube.user_cluster import CONFIG_MAPS, LEASES, SECRETS, Request
+from phase_operator.kube.user_resources import CONFIG_MAPS, LEASES, SECRETS, Request
 
 _NAME = "phase-command-line"
 _GROUP = "rbac.authorization.k8s.io"

@@ -16,7 +16,8 @@ from phase_operator.core.json_access import mapping, text, texts
 from phase_operator.core.source.query import Ask
 from phase_operator.core.text import clean_listing
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.kube.user_cluster import SECRETS, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import SECRETS
 from phase_operator.reconcile.ports import Token
 
 # Nothing that is a token is longer.

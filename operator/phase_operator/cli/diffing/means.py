@@ -10,7 +10,8 @@ from phase_operator.cli.common.token_secret import token_for
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.source.query import Ask
 from phase_operator.core.values import Entry, SecretValue
-from phase_operator.kube.user_cluster import Resource, UserCluster
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_resources import Resource
 from phase_operator.reconcile.ports import Token
 
 Body = Mapping[str, Any]

@@ -19,7 +19,7 @@ from phase_operator.core.push.spec import PushSpec, check_token, lowered, push_s
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.query import Ask, ask_of
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import SECRETS
+from phase_operator.kube.user_resources import SECRETS
 from phase_operator.reconcile.context import parsed
 
 

@@ -23,7 +23,9 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.loss_guard import LeaveUnchanged, RemoveEmpty
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.kube.user_cluster import OURS, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import OURS, Resource
 from phase_operator.reconcile.run.loss_guard import LossGuard
 from phase_operator.reconcile.run.rivals import OwnerConflicts
 

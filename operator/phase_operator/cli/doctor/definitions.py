@@ -35,15 +35,11 @@ class Difference:
 
 def check_definitions(found: Crds) -> Finding:
     """Return whether all CRDs are there, established, and as this program has them."""
-    unread = next((each for each in found.values() if isinstance(each, Unread)), None)
-    if unread is not None:
-        return unread.finding(NAME)
-    bodies = {name: each for name, each in found.items() if isinstance(each, dict)}
-    missing = [name for name in CRD_NAMES if name not in bodies]
-    wrong = [f"{name} {problem}" for name, body in bodies.items() if (problem := _unusable(body))]
-    differing = {name: each for name, body in bodies.items() if (each := difference(name, body)) is not None}
-    lacking = [f"{name} {each}" for name, each in differing.items() if each.lacking]
-    if problems := [*(f"{name} is missing" for name in missing), *wrong, *lacking]:
+    bodies = _there(found)
+    if isinstance(bodies, Unread):
+        return bodies.finding(NAME)
+    differing = _differing(bodies)
+    if problems := [*_unusable_ones(bodies), *(f"{name} {each}" for name, each in differing.items() if each.lacking)]:
         return Finding(NAME, Verdict.BAD, "; ".join(problems), f"Apply the CRDs of this version: {APPLY}")
     if differing:
         said = "; ".join(f"{name} {each}" for name, each in differing.items())
@@ -53,17 +49,32 @@ def check_definitions(found: Crds) -> Finding:
 
 def check_nobodys(found: Crds) -> Finding:
     """Return whether the CRDs are free for an installation; one that is there already is replaced, and said."""
-    unread = next((each for each in found.values() if isinstance(each, Unread)), None)
-    if unread is not None:
-        return unread.finding(NAME)
-    there = {name: each for name, each in found.items() if isinstance(each, dict)}
+    there = _there(found)
+    if isinstance(there, Unread):
+        return there.finding(NAME)
     if not there:
         return Finding(NAME, Verdict.OK, "none of this group is there yet")
-    differing = [f"{name} {each}" for name, body in there.items() if (each := difference(name, body)) is not None]
+    differing = [f"{name} {each}" for name, each in _differing(there).items()]
     if not differing:
         return Finding(NAME, Verdict.OK, f"{len(there)} of {len(CRD_NAMES)} are there, with the fields of this version")
     cure = "An installation replaces them; with kubectl give --force-conflicts, with Helm --take-ownership."
     return Finding(NAME, Verdict.NOTE, "; ".join(differing), cure)
+
+
+def _there(found: Crds) -> dict[str, dict[str, Any]] | Unread:
+    """Return the CRDs that are there; what could not be read stands for all."""
+    unread = next((each for each in found.values() if isinstance(each, Unread)), None)
+    return unread or {name: each for name, each in found.items() if isinstance(each, dict)}
+
+
+def _differing(bodies: Mapping[str, Mapping[str, Any]]) -> dict[str, Difference]:
+    return {name: each for name, body in bodies.items() if (each := difference(name, body)) is not None}
+
+
+def _unusable_ones(bodies: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is wrong with CRDs that are missing, or that cannot be used."""
+    yield from (f"{name} is missing" for name in CRD_NAMES if name not in bodies)
+    yield from (f"{name} {problem}" for name, body in bodies.items() if (problem := _unusable(body)))
 
 
 def difference(name: str, body: Mapping[str, Any]) -> Difference | None:

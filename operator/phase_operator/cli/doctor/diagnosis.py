@@ -11,7 +11,7 @@ from phase_operator.cli.doctor.rights import check_account, check_installer, che
 from phase_operator.cli.doctor.running import check_leader, check_pods, check_ready
 from phase_operator.cli.doctor.surroundings import check_budget, check_cluster, check_network
 from phase_operator.cli.doctor.used import check_resources, check_tokens
-from phase_operator.kube.user_cluster import Request
+from phase_operator.kube.user_resources import Request
 
 INSTALLED = "operator"
 

@@ -21,7 +21,9 @@ from phase_operator.cli.doctor.others import Lease
 from phase_operator.cli.doctor.report import lines
 from phase_operator.cli.doctor.running import Answer, Pod, leader_of
 from phase_operator.core.text import clean, without_tokens
-from phase_operator.kube.user_cluster import CONFIG_MAPS, EVENTS, OURS, SECRETS, Resource, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import UserError
+from phase_operator.kube.user_resources import CONFIG_MAPS, EVENTS, OURS, SECRETS, Resource
 
 MOST_OBJECTS = 5_000
 # Characters of the log that are kept, from its end, and lines that are asked for.

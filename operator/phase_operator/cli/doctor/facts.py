@@ -13,7 +13,7 @@ from phase_operator.cli.doctor.rights import AccountRights
 from phase_operator.cli.doctor.running import Answer, Pod
 from phase_operator.cli.doctor.tally import Tally
 from phase_operator.cli.doctor.used import Tokens
-from phase_operator.kube.user_cluster import Request
+from phase_operator.kube.user_resources import Request
 
 Objects = Sequence[Mapping[str, Any]]
 

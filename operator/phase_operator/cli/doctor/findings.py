@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from phase_operator.core.text import SHOWN, clean
-from phase_operator.kube.user_cluster import Request, Trouble, UserError
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import Request
 
 T = TypeVar("T")
 

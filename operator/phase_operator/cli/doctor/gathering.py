@@ -32,7 +32,9 @@ from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.core.targets.ownership import OFFICIAL_MANAGERS
 from phase_operator.core.text import clean
 from phase_operator.core.timestamps import moment_of
-from phase_operator.kube.user_cluster import (
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import (
     BUDGETS,
     CONFIG_MAPS,
     CRDS,
@@ -44,9 +46,6 @@ from phase_operator.kube.user_cluster import (
     SECRETS,
     Request,
     Resource,
-    Trouble,
-    UserCluster,
-    UserError,
 )
 
 # At most so many of a list are read, and so many pods asked.

@@ -10,7 +10,7 @@ from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted
 from phase_operator.core.text import clean
 from phase_operator.kube import operator_rights
 from phase_operator.kube.operator_rights import Rule, requests_of
-from phase_operator.kube.user_cluster import (
+from phase_operator.kube.user_resources import (
     BUDGETS,
     CONFIG_MAPS,
     CRDS,

@@ -3,7 +3,7 @@
 Rule: the operator's namespace is trusted to name its objects, not to be kind to a terminal: every text is made safe.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,21 +137,21 @@ def check_ready(answers: Mapping[str, Answer | Unread]) -> Finding:
     heard = {name: each for name, each in answers.items() if isinstance(each, Answer)}
     if not heard:
         return unread[0].finding(READY) if unread else Finding(READY, Verdict.UNKNOWN, "no pod could be asked")
-    unready = {name: each for name, each in heard.items() if each.status != _OK}
-    if unready:
-        said = "; ".join(f"{clean(name)}: {shown(each.lines) or each.status}" for name, each in unready.items())
-        return Finding(
-            READY, Verdict.BAD, said, "The words after the pod's name say what it waits for; its log has more."
-        )
-    notes = [line for each in heard.values() for line in each.lines if line != "ok"]
-    if notes:
-        return Finding(
-            READY,
-            Verdict.NOTE,
-            shown(dict.fromkeys(notes)),
-            "Grant or create what it names; nothing has to be restarted.",
-        )
+    if unready := [f"{clean(name)}: {_said(each)}" for name, each in heard.items() if each.status != _OK]:
+        cure = "The words after the pod's name say what it waits for; its log has more."
+        return Finding(READY, Verdict.BAD, "; ".join(unready), cure)
+    if notes := _notes(heard.values()):
+        return Finding(READY, Verdict.NOTE, notes, "Grant or create what it names; nothing has to be restarted.")
     return Finding(READY, Verdict.OK, f"{counted(len(heard), 'pod')} answered ok")
+
+
+def _said(answer: Answer) -> str:
+    return shown(answer.lines) or str(answer.status)
+
+
+def _notes(answers: Iterable[Answer]) -> str:
+    """Return what pods say besides that they are ready, each once."""
+    return shown(dict.fromkeys(line for each in answers for line in each.lines if line != "ok"))
 
 
 def _not_running(operator: Operator, pods: Sequence[Pod]) -> Finding | None:

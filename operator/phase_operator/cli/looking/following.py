@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.core.json_access import mapping, text
-from phase_operator.kube.user_cluster import Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import Resource
 
 # Before a watch that ended is opened again: a proxy may end each at once.
 _PAUSE = 1.0

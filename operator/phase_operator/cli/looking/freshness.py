@@ -12,7 +12,8 @@ from urllib.parse import quote
 from phase_operator.cli.common.leader import NoLeaderError, OperatorOptions, leader
 from phase_operator.core.json_access import mapping, parsed
 from phase_operator.core.text import clean
-from phase_operator.kube.user_cluster import PodAnswer, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import PodAnswer, UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
 
 _PATH = "/debug/sources"
 # What the operator answers at a time, and what fits into the first line of a request.

@@ -218,7 +218,8 @@ def _source(draft: Draft, webhook: PhaseWebhook | None, wanted: Sequence[Wanted]
     """Set what is read: one app, one environment and one folder; what is elsewhere is an open question."""
     draft.app(_STORE, "" if webhook is None else webhook.part("app_id", {}))
     first = next((each for each in wanted if each.environment), None)
-    draft.environment(_STORE if first is None else first.source, "" if first is None else first.environment)
+    environment = "" if first is None else first.environment
+    draft.environment(_STORE if first is None else first.source, environment)
     folders = [each for each in wanted if each.path]
     path = normal_path(folders[0].path) if folders else "/"
     if path != "/":
@@ -226,38 +227,50 @@ def _source(draft: Draft, webhook: PhaseWebhook | None, wanted: Sequence[Wanted]
     if any(each.recursive for each in wanted):
         draft.spec["recursive"] = True
     for each in wanted:
-        if first is not None and each.environment not in ("", first.environment):
-            _elsewhere(draft, each.source, f'environment "{clean(each.environment)}"')
-        elif each.path and normal_path(each.path) != path:
-            _elsewhere(draft, each.source, f'folder "{clean(each.path)}"')
+        if elsewhere := _elsewhere(each, environment, path):
+            why = f"it reads {elsewhere}; one PhaseSecret reads one: give it another, with creationPolicy: Merge"
+            draft.open(each.source, why)
 
 
-def _elsewhere(draft: Draft, source: Path, what: str) -> None:
-    draft.open(source, f"it reads {what}; one PhaseSecret reads one: give it another, with creationPolicy: Merge")
+def _elsewhere(wanted: Wanted, environment: str, path: str) -> str:
+    """Return what is read that is not in an environment and its folder; "" if it is there."""
+    if wanted.environment not in ("", environment):
+        return f'environment "{clean(wanted.environment)}"'
+    return f'folder "{clean(wanted.path)}"' if wanted.path and normal_path(wanted.path) != path else ""
 
 
 def _keys(draft: Draft, wanted: Sequence[Wanted], target: dict[str, Any]) -> None:
     """Set which keys are taken, and what they are called in the Secret."""
-    at = ("spec", "keys")
     processors: dict[str, dict[str, str]] = {}
     for each in wanted:
-        processor = {}
-        if each.key and each.name and (each.name != each.key or target):
-            processor["asName"] = each.name
-        if each.decodes and each.key:
-            processor["type"] = "base64"
-        if processor:
-            if each.key in processors:
-                draft.open(each.source, f'"{clean(each.key)}" is taken twice; here an entry is one key', at)
-            processors.setdefault(each.key, processor)
+        processor = _processor(each, is_renamed=bool(target))
+        if processor and each.key in processors:
+            why = f'"{clean(each.key)}" is taken twice; here an entry is one key'
+            draft.open(each.source, why, ("spec", "keys"))
+        elif processor:
+            processors[each.key] = processor
     if processors:
         target["processors"] = processors
+    _include(draft, wanted)
+
+
+def _processor(wanted: Wanted, *, is_renamed: bool) -> dict[str, str]:
+    """Return the processor of a key, empty if it needs none; `is_renamed`: the target says something of all names."""
+    processor = {}
+    if wanted.key and wanted.name and (wanted.name != wanted.key or is_renamed):
+        processor["asName"] = wanted.name
+    if wanted.decodes and wanted.key:
+        processor["type"] = "base64"
+    return processor
+
+
+def _include(draft: Draft, wanted: Sequence[Wanted]) -> None:
+    """Set the keys that are taken, if they are not all, and few enough to name."""
     include = list(dict.fromkeys(each.pattern or each.key for each in wanted))
     if not include or "" in include:
         return
     if len(include) > _MOST_PATTERNS or not all(each.pattern or is_plain(each.key) for each in wanted):
-        draft.open(
-            ("spec", "data"), "name the keys by patterns in keys.include, or give them a folder of their own", at
-        )
+        why = "name the keys by patterns in keys.include, or give them a folder of their own"
+        draft.open(("spec", "data"), why, ("spec", "keys"))
         return
     draft.spec["keys"] = {"include": include}

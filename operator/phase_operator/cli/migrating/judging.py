@@ -25,7 +25,8 @@ from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.query import ask_of, origin
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.values import ObjectKey, SecretValue, Snapshot
-from phase_operator.kube.user_cluster import Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
 from phase_operator.reconcile.ports import Token
 
 # These say something about the resource; other errors are about the token, or about the way to Phase.

@@ -11,7 +11,9 @@ from phase_operator.cli.common.cluster import all_of
 from phase_operator.cli.common.manifests import read, usable
 from phase_operator.cli.migrating.converters import Kind
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import SECRETS, Request, Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import SECRETS, Request, Resource
 
 # These say something about the resource; other errors are about the token, or about the way to Phase.
 _OF_THE_RESOURCE = frozenset({Reason.DECRYPTION_FAILED, Reason.ENVIRONMENT_NOT_FOUND, Reason.INVALID_SPEC})

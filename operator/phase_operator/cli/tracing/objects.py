@@ -11,7 +11,9 @@ from phase_operator.cli.common.resources import OF_TARGETS, kind_named
 from phase_operator.cli.tracing.origin import Origin
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import Resource, Trouble, UserCluster, UserError
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import Resource
 
 
 async def metadata_of(cluster: UserCluster, target: TargetRef) -> Mapping[str, Any]:

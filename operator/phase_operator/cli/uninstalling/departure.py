@@ -20,16 +20,9 @@ from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.text import listing
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.user_cluster import (
-    DYNAMIC_SECRETS,
-    OURS,
-    PHASE_SECRETS,
-    PUSH_SECRETS,
-    Request,
-    Trouble,
-    UserCluster,
-    UserError,
-)
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import DYNAMIC_SECRETS, OURS, PHASE_SECRETS, PUSH_SECRETS, Request
 
 # What is outside the cluster goes first, while the operator runs.
 _ORDER = ((DYNAMIC_SECRETS, PUSH_SECRETS), (PHASE_SECRETS,))

@@ -9,17 +9,9 @@ from dataclasses import dataclass
 from phase_operator.api import names
 from phase_operator.core.json_access import mapping, text, texts
 from phase_operator.core.text import clean
-from phase_operator.kube.user_cluster import (
-    CRDS,
-    DEPLOYMENTS,
-    LEASES,
-    OURS,
-    SECRETS,
-    Resource,
-    Trouble,
-    UserCluster,
-    UserError,
-)
+from phase_operator.kube.user_cluster import UserCluster
+from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_resources import CRDS, DEPLOYMENTS, LEASES, OURS, SECRETS, Resource
 
 _LABEL = f"app.kubernetes.io/name={names.OPERATOR_NAME}"
 _RELEASE, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"

@@ -6,7 +6,7 @@ leader, a resource that is made anew nor another key in the spec makes a second 
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,35 +66,26 @@ def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, n
     values, rotations = (home.values, home.rotations) if home is not None else ({}, {})
     look = facts.look if facts.look is not None and facts.look.of == facts.at else None
     is_old = look is None or now - look.at > FRESH
-    made: list[Generated] = []
-    adopted: list[Generated] = []
-    lost: list[Generated] = []
-    barred: list[Generated] = []
-    held: set[EntryPlace] = set()
-    needs_look = False
+    by_origin: dict[Origin, list[Generated]] = {each: [] for each in Origin}
     for each in spec.generated:
-        is_in_cluster = each.key in values
-        places = places_of(each, spec.root)
-        is_in_phase = _has(look, ledger, facts.mark, places) if look is not None else None
-        if is_in_phase is False and is_old:
+        is_in_phase = _has(look, ledger, facts.mark, places_of(each, spec.root))
+        found = origin(
+            is_in_cluster=each.key in values,
             # A value that is in use must not be made anew because of what was true a while ago.
-            is_in_phase = None
-        rotated = each.key in rotations and each.is_rotated(rotations[each.key])
-        if is_in_cluster and each.key not in rotations:
-            adopted.append(each)
-        match origin(is_in_cluster=is_in_cluster, is_in_phase=is_in_phase, is_rotated=rotated):
-            case Origin.MADE if home is not None and home.is_immutable:
-                barred.append(each)
-                held |= places
-            case Origin.MADE:
-                made.append(each)
-            case Origin.PHASE:
-                lost.append(each)
-                held |= places
-            case Origin.UNKNOWN:
-                held |= places
-                needs_look |= is_old
-    return HomePlan(tuple(made), tuple(adopted), tuple(lost), tuple(barred), frozenset(held), needs_look)
+            is_in_phase=None if is_in_phase is False and is_old else is_in_phase,
+            is_rotated=each.key in rotations and each.is_rotated(rotations[each.key]),
+        )
+        by_origin[found].append(each)
+    made, lost, unknown = by_origin[Origin.MADE], by_origin[Origin.PHASE], by_origin[Origin.UNKNOWN]
+    made, barred = ([], made) if home is not None and home.is_immutable else (made, [])
+    return HomePlan(
+        tuple(made),
+        tuple(_adopted(spec, values, rotations)),
+        tuple(lost),
+        tuple(barred),
+        frozenset(place for each in (*barred, *lost, *unknown) for place in places_of(each, spec.root)),
+        needs_look=is_old and bool(unknown),
+    )
 
 
 def home_problems(plan: HomePlan, home: str) -> Iterator[Problem]:
@@ -148,8 +139,14 @@ def manifest(
     }
 
 
-def _has(look: Look, ledger: Ledger, mark: Mark, places: frozenset[EntryPlace]) -> bool | None:
-    """Return whether Phase has any of these entries of ours; None if a lost call may still make one."""
+def _adopted(spec: PushSpec, values: Container[str], rotations: Container[str]) -> Iterator[Generated]:
+    return (each for each in spec.generated if each.key in values and each.key not in rotations)
+
+
+def _has(look: Look | None, ledger: Ledger, mark: Mark, places: frozenset[EntryPlace]) -> bool | None:
+    """Return whether Phase has any of these entries of ours; None if nobody has looked, or a lost call may make one."""
+    if look is None:
+        return None
     listed = (each for place in places for each in look.entries.get(place, ()))
     if any(holder(each.marks, mark) == mark for each in listed):
         return True

@@ -86,28 +86,27 @@ def _judged(ledger: Ledger, look: Look, facts: Facts) -> _Verdicts:
 def _planned(ledger: Ledger, verdicts: _Verdicts, facts: Facts, now: float) -> Ledger:
     """Return the ledger that has to stand before the next call."""
     room = Room()
+    rows, added = _held(ledger, verdicts, facts, room)
+    ready = {row.place: row for row in _ready(ledger, verdicts, facts) if now < lost_calls.sent_until(row.announced_at)}
+    if not ready:
+        # One call at a time. What was announced and not sent in time is announced anew: of a call that is sent late,
+        # another process would believe that it is settled.
+        rows = {place: row for place, row in rows.items() if not _adds(row, facts)}
+        ready = {each.place: each for each in _announced(rows, added, verdicts, facts, now, room)}
+    return Ledger(facts.at).with_rows((rows | ready).values())
+
+
+def _held(
+    ledger: Ledger, verdicts: _Verdicts, facts: Facts, room: Room
+) -> tuple[dict[EntryPlace, Row], Sequence[Wanted]]:
+    """Return the rows for which there is room, and what is to be added that has a row, or room for one."""
     found = [each.row for each in verdicts.values() if each.row is not None]
     spare = {each.place: each for each in found if each.says_nothing and each.place not in facts.desired.entries}
     rows = _fitting((each for each in found if each.place not in spare), ledger, room)
     adds = (facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD)
     added = [each for each in adds if each.place in rows or room.takes(each.place, each.source.name)]
     # Anybody may write our mark into entries: those of which nothing is known have what is left.
-    rows |= _fitting(spare.values(), ledger, room)
-    ready = {
-        place: row
-        for place, each in verdicts.items()
-        if (row := ledger.rows.get(place)) is not None and _is_announced(row, each, facts) and _may_be_sent(row, now)
-    }
-    if not ready:
-        # One call at a time. What was announced and not sent in time is announced anew: of a call that is sent late,
-        # another process would believe that it is settled.
-        rows = {
-            place: row
-            for place, row in rows.items()
-            if row.state is not RowState.ADDING or row.attempt not in facts.ready
-        }
-        ready = {each.place: each for each in _announced(rows, added, verdicts, facts, now, room)}
-    return Ledger(facts.at).with_rows((rows | ready).values())
+    return rows | _fitting(spare.values(), ledger, room), added
 
 
 def _fitting(rows: Iterable[Row], ledger: Ledger, room: Room) -> dict[EntryPlace, Row]:
@@ -138,15 +137,20 @@ def _announced(
         yield replace(row, state=RowState.CHANGING, attempt=attempt, announced_at=announced_at)
 
 
+def _ready(ledger: Ledger, verdicts: _Verdicts, facts: Facts) -> list[Row]:
+    """Return the rows that announce what this process is still to do."""
+    return [row for place, row in ledger.rows.items() if _is_announced(row, verdicts[place], facts)]
+
+
 def _is_announced(row: Row, verdict: Verdict, facts: Facts) -> bool:
-    """Return whether a row announces what this process is still to do."""
     acts = {RowState.ADDING: Act.ADD, RowState.CHANGING: Act.CHANGE}
     is_same = row.state is not RowState.ADDING or row == verdict.row
     return row.attempt in facts.ready and verdict.act is acts.get(row.state) and is_same
 
 
-def _may_be_sent(row: Row, now: float) -> bool:
-    return now < lost_calls.sent_until(row.announced_at)
+def _adds(row: Row, facts: Facts) -> bool:
+    """Return whether a row announces a new entry, by this process."""
+    return row.state is RowState.ADDING and row.attempt in facts.ready
 
 
 def _changes(verdicts: Iterable[Verdict]) -> Iterator[Change]:
@@ -161,8 +165,7 @@ def _events(ledger: Ledger, planned: Ledger, verdicts: _Verdicts) -> Iterator[Pu
 
 
 def _call(ledger: Ledger, verdicts: _Verdicts, facts: Facts) -> Step | None:
-    ready = [row for place, row in ledger.rows.items() if _is_announced(row, verdicts[place], facts)]
-    if ready:
+    if ready := _ready(ledger, verdicts, facts):
         row = ready[0]
         until = lost_calls.sent_until(row.announced_at)
         if row.state is RowState.ADDING:

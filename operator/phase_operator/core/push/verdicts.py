@@ -181,15 +181,18 @@ def _ours(entry: Listed, wanted: Wanted, row: Row, look: Look, facts: Facts) -> 
     known = known_source(entry, row)
     is_current = known is not None and (known == wanted.source or entry.place in facts.unchanged)
     recorded = _row(entry, wanted.source, row) if is_current else _recorded(entry, row, look)
-    if facts.policies.update is UpdatePolicy.IF_NOT_EXISTS:
-        return Verdict(Act.NOTHING, recorded)
-    is_sealed = entry.type == EntryType.SEALED
-    if is_current and entry.tags == wanted.tags and entry.type == wanted.type:
+    is_as_wanted = is_current and entry.tags == wanted.tags and entry.type == wanted.type
+    if is_as_wanted or facts.policies.update is UpdatePolicy.IF_NOT_EXISTS:
         return Verdict(Act.NOTHING, recorded)
     if entry.is_rotating:
         return Verdict(Act.NOTHING, recorded, problem=_problem(entry.place, _whose(entry)))
-    if is_sealed and not (is_current and wanted.type is EntryType.SEALED):
+    if entry.type == EntryType.SEALED and not (is_current and wanted.type is EntryType.SEALED):
         return _sealed(entry, wanted, recorded, facts)
+    return _changed(entry, wanted, recorded, is_current=is_current)
+
+
+def _changed(entry: Listed, wanted: Wanted, recorded: Row, *, is_current: bool) -> Verdict:
+    """Return the verdict on an entry of ours that differs: only what differs is written."""
     if not is_current and wanted.value is None:
         return Verdict(Act.READ, recorded)
     kind = None if entry.type == wanted.type else wanted.type.value

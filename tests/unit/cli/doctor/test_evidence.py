@@ -6,7 +6,7 @@ import json
 from phase_operator.cli.doctor.diagnosis import diagnose
 from phase_operator.cli.doctor.evidence import MOST_OBJECTS, MOST_OF_LOG, evidence_of
 from phase_operator.cli.doctor.gathering import Place, gather
-from phase_operator.kube.user_cluster import LEASES, OURS, SECRETS
+from phase_operator.kube.user_resources import LEASES, OURS, SECRETS
 from support.doctored import NOW
 from support.large_cluster import LargeCluster, large
 

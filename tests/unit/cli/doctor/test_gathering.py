@@ -10,13 +10,7 @@ from phase_operator.cli.doctor.facts import Facts
 from phase_operator.cli.doctor.findings import Finding, Verdict
 from phase_operator.cli.doctor.gathering import MOST_OBJECTS, MOST_PODS, Place, chosen, gather
 from phase_operator.kube.listing import CHUNK
-from phase_operator.kube.user_cluster import (
-    DEPLOYMENTS,
-    LEASES,
-    OURS,
-    SECRETS,
-    Request,
-)
+from phase_operator.kube.user_resources import DEPLOYMENTS, LEASES, OURS, SECRETS, Request
 from support.doctored import operator
 from support.large_cluster import LargeCluster, large, resource
 

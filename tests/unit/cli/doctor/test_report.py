@@ -8,7 +8,7 @@ import pytest
 from phase_operator.cli.doctor.diagnosis import worst
 from phase_operator.cli.doctor.findings import Finding, Verdict, counted, shown
 from phase_operator.cli.doctor.report import as_json, lines, print_findings
-from phase_operator.kube.user_cluster import PODS, SECRETS, Request
+from phase_operator.kube.user_resources import PODS, SECRETS, Request
 
 FINDINGS = [
     Finding("cluster", Verdict.OK, "Kubernetes 1.36.3 answers"),

@@ -28,7 +28,7 @@ from phase_operator.kube.operator_rights import (
     leader_rules,
     requests_of,
 )
-from phase_operator.kube.user_cluster import PODS, Request
+from phase_operator.kube.user_resources import PODS, Request
 from support.doctored import deployment, operator
 from support.operator_process import REPOSITORY
 
