@@ -20,6 +20,7 @@ import pytest
 import trustme
 import yaml
 
+from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
@@ -84,7 +85,8 @@ class Site:
     operator: OperatorProcess
     reader: Reader
     helms: Reader
-    # Of the Deployment, as the overlay has it.
+    # The Deployment, as the overlay has it, and its generation as long as it is so.
+    deployment: str
     generation: int
 
     def run(self, block: list[str]) -> str:
@@ -124,7 +126,7 @@ class Site:
             # It would refuse the PhaseSecret here, whose Phase has no certificate.
             api.delete(kind, "phasesecrets-of-tenants")
         if generation(self.plane) != self.generation:
-            self.reader.run("kubectl apply --server-side --force-conflicts -k my-overlay")
+            self.plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=self.deployment)
             self.reader.run(f"kubectl -n {HOME} rollout status deployment/phase-operator")
             self.generation = generation(self.plane)
         if any(is_suspended(each) for each in api.items("phasesecret", "shop")):
@@ -136,6 +138,13 @@ def generation(plane: ControlPlane) -> int:
     deployment = api_of(plane).get("deployment", "phase-operator", HOME)
     assert deployment is not None
     return int(deployment["metadata"]["generation"])
+
+
+def deployment_of(reader: Reader) -> str:
+    """Return the Deployment of the reader's overlay."""
+    objects = documents.load_all(reader.run("kubectl kustomize my-overlay").stdout)
+    [found] = [each for each in objects if each["kind"] == "Deployment"]
+    return json.dumps(found)
 
 
 def only_block(page: str, word: str) -> str:
@@ -226,7 +235,7 @@ def site(
         stack.enter_context(pod_outside(plane, HOME, socket.gethostname(), address, operator.log_file))
         world.operator = operator
         world.until_ready("shop")
-        yield Site(plane, phase, operator, reader, helms, generation(plane))
+        yield Site(plane, phase, operator, reader, helms, deployment_of(reader), generation(plane))
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name) for page, name in zip(PAGES, NAMES, strict=True)])
