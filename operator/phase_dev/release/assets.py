@@ -49,14 +49,14 @@ class Release:
         return f"{self.owner.repository}/blob/v{self.version}"
 
 
-def write(release: Release, folder: Path) -> None:
-    """Write every file but the checksums into the folder."""
+def write(release: Release, folder: Path, *, compress: bool = True) -> None:
+    """Write every file but the checksums into the folder; `compress` is about the single file, the largest of them."""
     folder.mkdir(parents=True, exist_ok=True)
     found = obtain([HELM, KUBECTL], os.environ, Progress(sys.stderr))
     _manifests(release, found[KUBECTL.name].path, folder)
     _chart(release, found[HELM.name].path, folder)
     product = clients.wheel(release.copy, folder)
-    clients.single_file(release.copy, product, release.version, folder)
+    clients.single_file(release.copy, product, release.version, folder, compress=compress)
     _plugin(release, product, folder)
     _bundle(release, folder)
     (folder / "RELEASE_NOTES.md").write_text(notes(release))

@@ -20,10 +20,11 @@ def wheel(copy: Path, folder: Path) -> Path:
     return made
 
 
-def single_file(copy: Path, product: Path, version: str, folder: Path) -> Path:
+def single_file(copy: Path, product: Path, version: str, folder: Path, *, compress: bool = True) -> Path:
     """Build a program of the wheel and the locked packages for this machine's system and Python, in one file.
 
-    There are no other packages in the folder that it is made of, so that it has those of the lock.
+    There are no other packages in the folder that it is made of, so that it has those of the lock. Without `compress`,
+    all in it is stored as it is.
     """
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     wheels = building.fetch(copy / LOCK, python, platform.machine())
@@ -34,6 +35,7 @@ def single_file(copy: Path, product: Path, version: str, folder: Path) -> Path:
             *(TOOLS / "bin/python", "-m", "pex", "--python", sys.executable, "--no-pypi", "--no-build"),
             *("--find-links", wheels, product),
             *("--script", NAME, "--python-shebang", f"/usr/bin/env python{python}"),
+            *(() if compress else ("--no-compress",)),
             *("--output-file", made),
         ],
         SOURCE_DATE_EPOCH=building.source_date(repository=copy),
