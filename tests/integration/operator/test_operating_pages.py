@@ -9,8 +9,8 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -76,6 +76,27 @@ ANSWERS = ("kubectl auth can-i ", "kubectl diff ")
 REFUSED = "kubectl create configmap proof "
 
 
+class Helms:
+    """The reader of a cluster with a release of the chart, which is there from the first command until `end`."""
+
+    def __init__(self, start: Callable[[], AbstractContextManager[Reader]]) -> None:
+        """Take what gives the reader, again and again."""
+        self._start = start
+        self._open = ExitStack()
+        self._reader: Reader | None = None
+
+    def run(self, command: str) -> str:
+        """Run a command and return what it said."""
+        if self._reader is None:
+            self._reader = self._open.enter_context(self._start())
+        return self._reader.run(command).stdout
+
+    def end(self) -> None:
+        """Hand the cluster on to others."""
+        self._reader = None
+        self._open.close()
+
+
 @dataclass
 class Site:
     """Two clusters in which a reader follows the pages, and what runs in the first."""
@@ -84,7 +105,7 @@ class Site:
     phase: EmbeddedPhase
     operator: OperatorProcess
     reader: Reader
-    helms: Reader
+    helms: Helms
     # The Deployment, as the overlay has it, and its generation as long as it is so.
     deployment: str
     generation: int
@@ -105,7 +126,7 @@ class Site:
         for each in block:
             if each.startswith("helm install "):
                 self.helms.run(f"helm uninstall phase-operator --namespace {HOME} --ignore-not-found")
-            said.append(self.helms.run(each).stdout)
+            said.append(self.helms.run(each))
         return "".join(said)
 
     def _led_here(self, command: str) -> str:
@@ -205,25 +226,35 @@ def fenced_plane(config: pytest.Config, *, controllers: bool = False) -> Iterato
         eventually(lambda: "denied request" not in plane.kubectl(*trial, check=False).stderr, what="no fence is there")
 
 
+@contextmanager
+def with_release(config: pytest.Config, reader_of: Callable[[ControlPlane], Reader]) -> Iterator[Reader]:
+    """Give the reader of a cluster with a release of the chart."""
+    # helm asks the API server only, and waits for no pod.
+    with fenced_plane(config) as plane:
+        reader = reader_of(plane)
+        release = f"phase-operator helm/phase-operator --namespace {HOME} --create-namespace"
+        reader.run(f"helm install {release} --set image.registry=REGISTRY")
+        yield reader
+
+
 @pytest.fixture(scope="module")
 def site(
     programs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Site]:
-    """Give both clusters: the operator at work in the first, a release of the chart in the second."""
+    """Give the cluster with the operator at work, and the one with a release of the chart when a page asks for it."""
     with ExitStack() as stack:
         plane = stack.enter_context(start_control_plane(controllers=True, nodes=1))
-        # helm asks the API server only, and waits for no pod.
-        other = stack.enter_context(fenced_plane(pytestconfig))
         phase = stack.enter_context(EmbeddedPhase())
-        folders = [tmp_path_factory.mktemp(name) for name in ("reader", "helms")]
-        reader, helms = (
-            Reader(folder, *programs, with_contexts(each.kubeconfig, folder))
-            for each, folder in zip((plane, other), folders, strict=True)
-        )
-        for each in (reader, helms):
-            put_files(each, phase)
-        release = f"phase-operator helm/phase-operator --namespace {HOME} --create-namespace"
-        helms.run(f"helm install {release} --set image.registry=REGISTRY")
+
+        def reader_of(plane: ControlPlane) -> Reader:
+            folder = tmp_path_factory.mktemp("reader")
+            found = Reader(folder, *programs, with_contexts(plane.kubeconfig, folder))
+            put_files(found, phase)
+            return found
+
+        helms = Helms(lambda: with_release(pytestconfig, reader_of))
+        stack.callback(helms.end)
+        reader = reader_of(plane)
         plane.kubectl("apply", "--server-side", "-f", ROOT / "tests/manifests/monitoring.coreos.com")
         reader.run("kubectl apply --server-side -k my-overlay")
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
@@ -319,6 +350,8 @@ def test_a_backup_comes_back_on_an_empty_cluster(
     if not with_key:
         key = key[:1]
 
+    # The one cluster can be the other's, which no command here is for.
+    site.helms.end()
     # With the controllers, for they collect what has lost its owner; the restored cluster needs no pod.
     with fenced_plane(pytestconfig, controllers=True) as plane:
         reader = Reader(tmp_path, *programs, plane.kubeconfig)
