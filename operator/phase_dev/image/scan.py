@@ -87,6 +87,7 @@ def _trivy(folder: Path, exceptions: Path) -> dict[str, dict[str, Any]]:
     trivy = trivy_program()
     with tempfile.TemporaryDirectory(prefix="phase-dev-trivy-") as cache:
         command: list[str | Path] = [trivy, "filesystem", "--scanners", "misconfig", "--skip-check-update"]
-        command += ["--quiet", "--format", "json"]
+        # Only the rules for what it is given: with those for clouds and for Ansible it takes 300 MB more.
+        command += ["--misconfig-scanners", "dockerfile,kubernetes", "--quiet", "--format", "json"]
         said = tell([*command, "--cache-dir", cache, "--show-suppressed", "--ignorefile", exceptions, folder])
     return {result["Target"]: result for result in json.loads(said).get("Results", ())}
