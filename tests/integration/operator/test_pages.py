@@ -141,16 +141,21 @@ def walk(text: str, reader: Reader, *, before: Hooks, after: Hooks, without: str
     return said
 
 
-def new_password(steps: Steps) -> Callable[[], object]:
-    """Return what changes a value in Phase, when a reader's pods could have read the one before.
+def pods_have_read() -> None:
+    """Wait until a reader's pods could have read the values from before.
 
     They take longer than a second to start, and the operator counts on that; simulated ones are there at once.
     """
+    since = time.monotonic()
+    eventually(lambda: time.monotonic() > since + STARTS, what="a pod could have started", pause=0.2)
+
+
+def new_password(steps: Steps) -> Callable[[], object]:
+    """Return what changes a value in Phase, when a reader's pods could have read the one before."""
     password = steps.canary.value("new password")
 
     def change() -> None:
-        since = time.monotonic()
-        eventually(lambda: time.monotonic() > since + STARTS, what="a pod could have started", pause=0.2)
+        pods_have_read()
         steps.phase.set("shop", "Production", "DATABASE_PASSWORD", password)
 
     return change
@@ -190,8 +195,9 @@ def test_the_tutorial_leads_offline_to_a_deployment_that_follows_a_change(
 
     try:
         # By then each program has run as it is installed.
-        after: Hooks = {"kubectl phase tree": reader.take_copies}
-        said = walk(section(TUTORIAL, "Offline"), reader, before={}, after=after)
+        after: Hooks = {"kubectl phase auth create": reader.take_copies}
+        before: Hooks = {"curl -s http://127.0.0.1:8000/_control/secret": pods_have_read}
+        said = walk(section(TUTORIAL, "Offline"), reader, before=before, after=after)
     finally:
         ports.release()
 
