@@ -18,7 +18,7 @@ import trustme
 from phase_dev.cluster import ControlPlane
 from phase_operator.kube.raw_json import json_object
 
-# Secrets whose names begin so are refused.
+# Secrets of such names are refused: a policy's reason in small letters ends them, or a number that the webhook answers.
 BY_POLICY, BY_WEBHOOK = "refused-by-policy-", "refused-by-webhook-"
 POLICY, WEBHOOK = "quoting", "quoting.example.com"
 # What the webhook answers with; the number stands at the end of the Secret's name.
@@ -31,11 +31,11 @@ _SECRETS = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "
 
 def install_quoting(plane: ControlPlane, url: str, authority: bytes) -> None:
     """Apply the policies and the webhook."""
-    objects = [*_policy(f"{POLICY}-warns", "false", "Forbidden", ["Warn"])]
+    objects = [*_policy(f"{POLICY}-warns", _SECRETS, "Forbidden", ["Warn"])]
     for reason in _REASONS:
-        name = f"{POLICY}-{reason.lower()}"
-        begins = f"!object.metadata.name.startsWith('{BY_POLICY}{reason.lower()}')"
-        objects += _policy(name, begins, reason, ["Deny"])
+        # By their names, not by an expression: to judge one takes a third of what a Secret costs to write.
+        those = _SECRETS | {"resourceNames": [f"{BY_POLICY}{reason.lower()}"]}
+        objects += _policy(f"{POLICY}-{reason.lower()}", those, reason, ["Deny"])
     webhook = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
@@ -56,10 +56,10 @@ def install_quoting(plane: ControlPlane, url: str, authority: bytes) -> None:
     plane.kubectl("apply", "--server-side", "-f", "-", stdin=body)
 
 
-def _policy(name: str, expression: str, reason: str, actions: list[str]) -> list[dict[str, Any]]:
+def _policy(name: str, those: dict[str, Any], reason: str, actions: list[str]) -> list[dict[str, Any]]:
     api = "admissionregistration.k8s.io/v1"
-    rule = {"expression": expression, "reason": reason, "messageExpression": f"'weak: ' + {_QUOTED}"}
-    spec = {"matchConstraints": {"resourceRules": [_SECRETS]}, "failurePolicy": "Ignore", "validations": [rule]}
+    rule = {"expression": "false", "reason": reason, "messageExpression": f"'weak: ' + {_QUOTED}"}
+    spec = {"matchConstraints": {"resourceRules": [those]}, "failurePolicy": "Ignore", "validations": [rule]}
     policy = {"apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec}
     binding = {"policyName": name, "validationActions": actions}
     return [policy, {**policy, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding}]
@@ -86,6 +86,8 @@ def quoting_webhook() -> Iterator[tuple[str, bytes]]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # The body follows the head at once: else it waits until the API server has confirmed the head, 40 ms a Secret.
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:  # the name is http.server's
         # Objects may be nested more deeply than Python's parser goes.
