@@ -15,7 +15,10 @@ from phase_dev.cluster import CommandFailed, ControlPlane
 from support import etcd
 from support.api import api_of
 
-# With more objects than this, it is the objects that cost, and nobody needs to wait while they go.
+# What nothing has to be done for when it goes: it is deleted in etcd, past the API server, which notices it. To delete
+# one by the API takes the programs 2.7 ms of a core, a Secret 8 ms, and one by one they took as long.
+_AT_ONCE = ("events", "leases", "rolebindings", "roles", "secrets", "serviceaccounts")
+# With more other objects than this, it is the objects that cost, and nobody needs to wait while they go.
 _MOST = 100
 
 # The plurals and names of what each namespace holds.
@@ -27,14 +30,18 @@ def remove_namespaces(plane: ControlPlane, *names: str) -> None:
 
     When this returns, a namespace is gone and no list of any kind shows anything of it. Only one that holds what does
     not go at once, such as an object with a finalizer, or very much, is left to the controller manager, as any
-    namespace that is deleted; its end is not waited for.
+    namespace that is deleted; its end is not waited for. Finalizers of Secrets and of what else is in `_AT_ONCE` hold
+    nothing up.
     """
     for name in names:
         # From now on, the API server refuses new objects in it.
         api_of(plane).delete("namespace", name)
     for name, objects in _held(plane, names).items():
-        if len(objects) <= _MOST:
-            _clear(plane, name, objects)
+        others = [each for each in objects if each[0] not in _AT_ONCE]
+        if len(others) <= _MOST:
+            _clear(plane, name, others)
+    # After the others, since an operator at work would look for what its resources name.
+    etcd.remove(plane, [f"{etcd.ALL}{plural}/{name}/" for name in names for plural in _AT_ONCE])
     for name, objects in _held(plane, names).items():
         if not objects:
             _finalize(plane, name)
