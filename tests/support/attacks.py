@@ -17,7 +17,7 @@ from support.bad_phase import BEHAVIOURS
 from support.neighbours import Hostile
 from support.operator_process import eventually, meanwhile
 from support.resolving import DEAD, HANGS, SLOW
-from support.vast_objects import deep, managed
+from support.vast_objects import PATHS, body, deep, leave
 from support.world import World, deployment, phase_secret, secret
 
 Document = dict[str, Any]
@@ -157,12 +157,15 @@ def a_storm_of_edits(hostile: Hostile, _: World) -> Iterator[None]:
     hostile.apply(*(hostile.asks(f"storm-{number}", "good") for number in range(50)))
     turn = itertools.count()
 
-    def storm() -> None:
-        value = f"{next(turn)}-" + "x" * 1000
-        hostile.kubectl("annotate", "phasesecrets", "--all", "--overwrite", f"{names.ANNOTATION_SYNC}={value}")
+    def storm(client: Client) -> None:
+        change = {"metadata": {"annotations": {names.ANNOTATION_SYNC: f"{next(turn)}-" + "x" * 1000}}}
+        for number in range(50):
+            with suppress(CommandFailed):
+                client.patch(f"{_GROUP}/{hostile.namespace}/phasesecrets/storm-{number}", change)
 
-    with meanwhile(storm, every=0.1):
+    with hostile.client() as client, meanwhile(lambda: storm(client), every=0.1):
         yield
+    assert next(turn) > 5, "all were edited again and again"
 
 
 @attack
@@ -230,17 +233,22 @@ def a_grant_that_comes_and_goes_50_times_a_second(hostile: Hostile, good: World)
 def _again_and_again(
     hostile: Hostile, edit: Callable[[Client, int], None], *, is_admin: bool = False
 ) -> Iterator[None]:
-    """Edit 50 times a second, or as often as the API server lets him; what it refuses is tried again."""
-    numbers = itertools.count(1)
+    """Edit 50 times a second, or as often as the API server lets him; what it refuses is tried again.
+
+    It ends after more than 50 edits, however soon its block does.
+    """
+    numbers, made = itertools.count(1), 0
     with hostile.plane.client() if is_admin else hostile.client() as client:
 
         def once() -> None:
+            nonlocal made
+            made = next(numbers)
             with suppress(CommandFailed):
-                edit(client, next(numbers))
+                edit(client, made)
 
         with meanwhile(once, every=_EVERY):
             yield
-    assert next(numbers) > 50, "there were edits"
+            eventually(lambda: made > 50, what="there are edits")
 
 
 @attack
@@ -326,12 +334,8 @@ def objects_of_a_megabyte_and_of_any_depth(hostile: Hostile, _: World) -> Iterat
     """ConfigMaps with more keys than anybody judges, and objects whose managedFields are nested thousands deep."""
     label = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
     config_map: Document = {"apiVersion": "v1", "kind": "ConfigMap"}
-    hostile.apply(config_map | {"metadata": {"name": "deep", "labels": label}}, hostile.asks("deep", "good"))
-    for depth in (300, 5_000):
-        for kind, version in (("configmap", "v1"), ("phasesecret", "secrets.phase.dev/v1alpha1")):
-            patch = f'{{"metadata":{{"managedFields":{managed(deep(depth), version)}}}}}'
-            told = hostile.kubectl("patch", kind, "deep", "--type=merge", "-p", patch, check=True)
-            assert told.endswith("patched\n"), "the API server takes fields of any depth"
+    # Made so, not patched to be so: a patch with 5,000 fields in one another takes the API server two seconds.
+    leave(hostile.account, _deep(hostile, label))
     data = {f"k{key:05x}": "" for key in range(45_000)}
     made: list[str] = []
 
@@ -348,6 +352,17 @@ def objects_of_a_megabyte_and_of_any_depth(hostile: Hostile, _: World) -> Iterat
     with hostile.client() as client, meanwhile(lambda: create(client), every=_EVERY):
         yield
     assert made
+
+
+def _deep(hostile: Hostile, label: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for depth in (300, 5_000):
+        name = f"deep-{depth}"
+        yield PATHS["ConfigMap"], body("ConfigMap", name, {"labels": label}, deep(depth))
+        asks = hostile.asks(name, "good")
+        yield (
+            PATHS["PhaseSecret"],
+            body("PhaseSecret", name, {}, deep(depth), apiVersion=asks["apiVersion"], spec=asks["spec"]),
+        )
 
 
 @attack

@@ -4,15 +4,15 @@ Their bodies are texts, since Python's encoder of JSON writes nothing so deep.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import httpx
 
 from phase_operator.api import names
 from phase_operator.core.targets.merge import merge_annotation
+from support.accounts import Account
 from support.world import phase_secret
 
 # As deep as the API server takes fields; more data keys than are judged; managed fields of nearly a megabyte.
@@ -21,6 +21,8 @@ DEEPEST, KEYS, WIDEST = 9_000, 25_000, 60_000
 WIDE = 20_000
 _KINDS = {"ConfigMap": "/api/v1/%s/configmaps", "Secret": "/api/v1/%s/secrets"}
 _OURS = f"/apis/{names.API_VERSION}/%s/phasesecrets"
+# Where objects of a kind are made; the place is for the namespace.
+PATHS = {**_KINDS, "PhaseSecret": _OURS}
 _AT_ONCE = 4
 
 
@@ -99,17 +101,19 @@ def worst(owner: str, url: str) -> Iterator[tuple[str, str]]:
         yield _OURS, body("PhaseSecret", f"asks-{number}", {"annotations": annotations}, fields, **rest)
 
 
-def leave(client: httpx.Client, namespace: str, objects: Iterable[tuple[str, str]]) -> int:
-    """Create objects in a namespace, and return their size in bytes; fail unless the API server takes them all."""
-    create: Callable[[tuple[str, str]], httpx.Response] = partial(_create, client, f"namespaces/{namespace}")
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        answers = list(threads.map(create, objects))
+def leave(account: Account, objects: Iterable[tuple[str, str]]) -> int:
+    """Create objects in a tenant's namespace, with his rights, and return their size in bytes.
+
+    Fail unless the API server takes them all.
+    """
+    headers = {"Authorization": f"Bearer {account.token}", "Content-Type": "application/json"}
+    scope = f"namespaces/{account.namespace}"
+    with (
+        httpx.Client(base_url=account.plane.url, headers=headers, verify=False, timeout=60, trust_env=False) as client,
+        ThreadPoolExecutor(_AT_ONCE) as threads,
+    ):
+        answers = list(threads.map(lambda made: client.post(made[0] % scope, content=made[1]), objects))
     refused = [answer.text[:300] for answer in answers if not answer.is_success]
     if refused:
         raise AssertionError(f"the API server takes objects of any depth: {refused}")
     return sum(len(answer.content) for answer in answers)
-
-
-def _create(client: httpx.Client, scope: str, made: tuple[str, str]) -> httpx.Response:
-    path, text = made
-    return client.post(path % scope, content=text, headers={"Content-Type": "application/json"})

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from phase_dev.cluster import ControlPlane
@@ -94,11 +93,11 @@ def test_config_maps_of_a_stranger_cost_nobody_anything(
 @pytest.fixture
 def left(stage: World, bad: BadPhase, bad_connections: BadConnections) -> Iterator[int]:
     """Let a tenant leave the worst objects that the API server takes; give their size in bytes."""
-    with new_namespace(stage.plane) as own, hostile_in(stage.plane, own, bad, bad_connections):
-        with stage.plane.client() as admin:
-            headers = {"Authorization": f"Bearer {admin.token(own, 'hostile', 3600)}"}
-        with httpx.Client(base_url=stage.plane.url, headers=headers, verify=False, timeout=60, trust_env=False) as his:
-            yield leave(his, own, worst(f"{stage.namespace}/shop", bad.url("good")))
+    with (
+        new_namespace(stage.plane) as own,
+        hostile_in(stage.plane, own, bad, bad_connections) as hostile,
+    ):
+        yield leave(hostile.account, worst(f"{stage.namespace}/shop", bad.url("good")))
 
 
 def test_an_operator_starts_among_vast_and_deep_objects(
