@@ -3,7 +3,7 @@ what it was asked.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,15 +53,10 @@ class Mallory:
 
 
 @contextmanager
-def mallory_in(
-    plane: ControlPlane,
-    namespace: str,
-    may_write: str = "phasesecrets",
-    verbs: Sequence[str] = ("create", "get", "patch"),
-) -> Iterator[Mallory]:
+def mallory_in(plane: ControlPlane, namespace: str, may_write: str = "phasesecrets") -> Iterator[Mallory]:
     """Give him a namespace where he may write one kind, and let his host listen until the block ends."""
     group = "secrets.phase.dev" if may_write == "phasesecrets" else ""
-    rule = {"apiGroups": [group], "resources": [may_write], "verbs": [*verbs]}
+    rule = {"apiGroups": [group], "resources": [may_write], "verbs": ["create", "get", "patch"]}
     with account_in(plane, namespace, _NAME, rule) as account, _host(Mallory(plane, account, "")) as mallory:
         yield mallory
 
