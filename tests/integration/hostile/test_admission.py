@@ -97,8 +97,9 @@ def test_a_refusal_costs_no_list_of_workloads(stage: World, mallory: Mallory, hi
         ApiProxy(stage.plane) as proxy,
         running_operator(stage.plane, tmp_path, *SETTLE, url=proxy.url) as stage.operator,
     ):
-        # Every edit is a run of its own, as every retry is; together they take longer than it has to be quiet.
-        for interval in range(5, 20):
+        # Every edit is a run of its own, as every retry is; together they take longer than it has to be quiet, since
+        # after five edits there is one run in 5 s.
+        for interval in range(5, 13):
             spy = spying(stage)
             spy["spec"]["pollingInterval"] = interval
             mallory.create(spy)

@@ -1,9 +1,9 @@
 """Tenants with the rights of `edit` and PhaseSecrets do their worst, and their neighbour is served as without them.
 
 Attacks that do not hide one another go on side by side, each by a tenant of its own. Meanwhile the neighbour changes a
-value and makes a new resource, three times: the change arrives within his interval and 5 s, the new resource is ready
-within 5 s, /healthz answers within 1 s, no status of his changes, the operator stays below 256 MiB and keeps its Lease.
-Time for which the operator's loop could run while all cores of the machine did other work is not counted.
+value and makes a new resource, twice, or three times: the change arrives within his interval and 5 s, the new resource
+is ready within 5 s, /healthz answers within 1 s, no status of his changes, the operator stays below 256 MiB and keeps
+its Lease. Time for which the operator's loop could run while all cores of the machine did other work is not counted.
 """
 
 from contextlib import ExitStack
@@ -17,7 +17,8 @@ from support.cluster_fixture import new_namespace
 from support.neighbours import Watching, hostile_in
 from support.world import World
 
-ROUNDS = 3
+# In each second round, the neighbour asks what nobody has asked yet. While the crowd comes, two rounds may pass.
+ROUNDS, IN_A_CROWD = 2, 3
 SIDE_BY_SIDE = {
     "silence": (
         "hosts_that_do_not_answer",
@@ -63,12 +64,13 @@ def test_every_attack_is_made_once() -> None:
 def test_a_neighbour_is_served_during(
     attacks: tuple[str, ...], good: World, bad: BadPhase, bad_connections: BadConnections, watching: Watching
 ) -> None:
+    rounds = IN_A_CROWD if attacks == SIDE_BY_SIDE["crowd"] else ROUNDS
     with ExitStack() as stack:
         for name in attacks:
             own = stack.enter_context(new_namespace(good.plane))
             hostile = stack.enter_context(hostile_in(good.plane, own, bad, bad_connections))
             stack.enter_context(ATTACKS[name](hostile, good))
-        for number in range(ROUNDS):
+        for number in range(rounds):
             watching.round(number)
 
     assert watching.figures.broken() == []
