@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from bench.small_quota import Load
 from bench.stage import Stage
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
-from support.operator_process import REPOSITORY, install
+from support.api import api_of
+from support.namespaces import remove_namespaces
+from support.operator_process import REPOSITORY, install_once
 
 # A list, a read and a probe are the first look at one environment: one more than the quota allows. Of more
 # environments, as many calls are refused together as are under way, which depends on how busy the machine is.
@@ -29,10 +32,20 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane) -> ControlPlane:
-    """Give a cluster where the operator is installed."""
-    install(control_plane)
-    return control_plane
+def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """Give a cluster where the operator is installed; the fleet goes afterwards.
+
+    Each operator that later modules start there would look after more than a hundred PhaseSecrets, of a Phase that
+    answers no more.
+    """
+    install_once(control_plane)
+    before = all_namespaces(control_plane)
+    yield control_plane
+    remove_namespaces(control_plane, *all_namespaces(control_plane) - before)
+
+
+def all_namespaces(plane: ControlPlane) -> set[str]:
+    return {each["metadata"]["name"] for each in api_of(plane).items("namespaces")}
 
 
 def compared(plane: ControlPlane, folder: Path, command: str, *measures: str) -> dict[str, str]:
