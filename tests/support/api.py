@@ -68,9 +68,9 @@ class Api:
         path = f"{self._collection(document, namespace)}/{document['metadata']['name']}"
         return self._client.apply(_with(path, {"fieldManager": manager, "force": "true", **query}), document)
 
-    def patch(self, kind: str, name: str, namespace: str, change: Object) -> Object:
+    def patch(self, kind: str, name: str, namespace: str, change: Object, **query: str) -> Object:
         """Change an object by a JSON merge patch and return what the server made of it."""
-        return self._client.patch(self.resource(kind).path(namespace, name), change)
+        return self._client.patch(_with(self.resource(kind).path(namespace, name), query), change)
 
     def delete(self, kind: str, name: str = "", namespace: str = "") -> None:
         """Delete an object, or all of a kind in a namespace; what is not there is no error, and nobody waits."""

@@ -1,7 +1,6 @@
 """The fake and the real cluster behind one interface: the port under test, and what others do to the objects."""
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -152,7 +151,7 @@ class RealSide:
             body = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": {"name": ref.key.name}, "data": encoded}
             self._create(body)
         else:
-            self._kubectl("patch", _KINDS[ref.kind], ref.key.name, "--type=merge", "-p", json.dumps({"data": encoded}))
+            self._patch(ref, {"data": encoded})
         self.known.drop(ref)
 
     def delete(self, ref: TargetRef) -> None:
@@ -193,15 +192,14 @@ class RealSide:
         return names.FINALIZER in found["metadata"].get("finalizers", [])
 
     def label(self, ref: TargetRef, name: str, value: str) -> None:
-        self._kubectl("label", _KINDS[ref.kind], ref.key.name, f"{name}={value}")
+        self._patch(ref, {"metadata": {"labels": {name: value}}}, manager="kubectl-label")
         self.known.drop(ref)
 
     def labels(self, ref: TargetRef) -> dict[str, str]:
         return dict((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"].get("labels") or {})
 
     def annotate(self, ref: TargetRef, name: str, value: str | None) -> None:
-        patch = json.dumps({"metadata": {"annotations": {name: value}}})
-        self._kubectl("patch", _KINDS[ref.kind], ref.key.name, "--type=merge", "-p", patch)
+        self._patch(ref, {"metadata": {"annotations": {name: value}}})
         self.known.drop(ref)
 
     def _get(self, kind: str, name: str) -> dict[str, Any] | None:
@@ -210,8 +208,11 @@ class RealSide:
     def _create(self, document: dict[str, Any]) -> dict[str, Any]:
         return api_of(self.plane).create(document, self.namespace, fieldManager="kubectl-create")
 
-    def _kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        return self.plane.kubectl("-n", self.namespace, *arguments, stdin=stdin).stdout
+    def _patch(self, ref: TargetRef, change: dict[str, Any], manager: str = "kubectl-patch") -> None:
+        api_of(self.plane).patch(_KINDS[ref.kind], ref.key.name, self.namespace, change, fieldManager=manager)
+
+    def _kubectl(self, *arguments: str) -> str:
+        return self.plane.kubectl("-n", self.namespace, *arguments).stdout
 
 
 def _encode(ref: TargetRef, text: str) -> str:
