@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression
@@ -264,15 +264,23 @@ def _is_synced(found: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def world(size: int) -> Iterator[tuple[ControlPlane, EmbeddedPhase, ApiProxy]]:
-    """Give a cluster with PhaseSecrets and workloads, and both edges with their faults."""
-    with start_control_plane(controllers=True) as plane, EmbeddedPhase(fleet.seed()) as phase:
+def own_plane() -> Iterator[ControlPlane]:
+    """Start a cluster and install the operator there."""
+    with start_control_plane(controllers=True) as plane:
         install(plane)
+        yield plane
+
+
+@contextmanager
+def world(plane: ControlPlane, size: int) -> Iterator[tuple[EmbeddedPhase, ApiProxy]]:
+    """Make PhaseSecrets and workloads, and give both edges with their faults."""
+    with EmbeddedPhase(fleet.seed()) as phase:
         fleet.prepare(plane, phase)
         asyncio.run(fleet.make(plane, phase.url, _INTERVAL, range(size)))
         asyncio.run(_follow(plane, phase))
         with ApiProxy(plane) as proxy:
-            yield plane, phase, proxy
+            yield phase, proxy
+        pushes.let_go(plane)
 
 
 async def _follow(plane: ControlPlane, phase: EmbeddedPhase) -> None:
@@ -282,24 +290,29 @@ async def _follow(plane: ControlPlane, phase: EmbeddedPhase) -> None:
         await hands.every(range(_FOLLOWERS), lambda number: admin.create(fleet.DEPLOYMENTS, fleet.follower(number)))
 
 
-def soak(seconds: float, size: int, kill_every: float, python: Path | None, seed: int) -> Counts:
-    """Run it and return the counts."""
-    chance = random.Random(seed)
-    with tempfile.TemporaryDirectory() as folder, world(size) as (plane, phase, proxy):
-        replicas = [Replica(plane, proxy.url, Path(folder), python, pushes.flags(phase)) for _ in range(2)]
+def soak(plane: ControlPlane, options: argparse.Namespace) -> Counts:
+    """Run it on a cluster where the operator is installed, and return the counts."""
+    chance, size = random.Random(options.seed), options.resources
+    with tempfile.TemporaryDirectory() as folder, world(plane, size) as (phase, proxy):
+        flags = pushes.flags(phase)
+        replicas = [Replica(plane, proxy.url, Path(folder), options.python, flags) for _ in range(2)]
         try:
-            running = Soak(plane, phase, size, replicas, seed)
+            running = Soak(plane, phase, size, replicas, options.seed)
             phase.fail("status", status=503, share=_FAULTS)
             proxy.answer(500, "InternalError", scope=lambda _: chance.random() < _FAULTS)
-            asyncio.run(running.run(seconds, kill_every, pause=max(0.2, 100 / size)))
+            pause = options.pause or max(0.2, 100 / size)
+            asyncio.run(running.run(options.minutes * 60, options.kill_every, pause))
         finally:
             for each in replicas:
                 each.close()
         return running.counts
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the table; return 1 if anything went wrong. With `leases`, it is about PhaseDynamicSecrets."""
+def main(arguments: list[str] | None = None, plane: ControlPlane | None = None) -> int:
+    """Print the table; return 1 if anything went wrong. With `leases`, it is about PhaseDynamicSecrets.
+
+    It starts a cluster of its own, unless it is given one where the operator is installed.
+    """
     said = sys.argv[1:] if arguments is None else arguments
     if "leases" in said:
         # `make soak` has an option in front of what it was told.
@@ -308,6 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--resources", type=int, default=1000)
     parser.add_argument("--kill-every", type=float, default=300.0, help="seconds")
+    parser.add_argument("--pause", type=float, help="seconds between changes; 100 / resources by itself")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--python",
@@ -315,7 +329,8 @@ def main(arguments: list[str] | None = None) -> int:
         help="with the product's packages; without it, replicas are copies of a process",
     )
     options = parser.parse_args(said)
-    counts = soak(options.minutes * 60, options.resources, options.kill_every, options.python, options.seed)
+    with own_plane() if plane is None else nullcontext(plane) as found:
+        counts = soak(found, options)
     for what, number in counts.rows():
         print(f"{what:28} {number}")
     for example in counts.examples:

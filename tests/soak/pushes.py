@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bench import fleet, hands
+from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support.api import api_of
 from support.push_stage import push_secret
 from support.world import secret
 
@@ -24,6 +26,14 @@ _RESOURCES = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{fleet.FOLLOWED}/phas
 def flags(phase: EmbeddedPhase) -> tuple[str, ...]:
     """Return how the operator is told to push there."""
     return ("--push", "true", "--allow-phase-host", phase.url)
+
+
+def let_go(plane: ControlPlane) -> None:
+    """Delete the resources where no operator is at work any more: nobody else takes their finalizers off."""
+    api = api_of(plane)
+    api.delete("phasepushsecrets", namespace=fleet.FOLLOWED)
+    for each in api.items("phasepushsecrets", fleet.FOLLOWED):
+        api.patch("phasepushsecret", each["metadata"]["name"], fleet.FOLLOWED, {"metadata": {"finalizers": None}})
 
 
 class Pushed:

@@ -7,8 +7,8 @@ gone, and costs it nothing.
 Rule: a test of how a namespace goes deletes it itself (`Api.delete`), and the controller manager does the rest.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 from phase_dev.cluster import CommandFailed, ControlPlane
@@ -45,6 +45,21 @@ def remove_namespaces(plane: ControlPlane, *names: str) -> None:
     for name, objects in _held(plane, names).items():
         if not objects:
             _finalize(plane, name)
+
+
+@contextmanager
+def no_namespace_stays(plane: ControlPlane) -> Iterator[None]:
+    """Remove the namespaces that were made in the block when it ends.
+
+    Each operator that later modules start would look after what is in them.
+    """
+    before = _all(plane)
+    yield
+    remove_namespaces(plane, *_all(plane) - before)
+
+
+def _all(plane: ControlPlane) -> set[str]:
+    return {each["metadata"]["name"] for each in api_of(plane).items("namespaces")}
 
 
 def _held(plane: ControlPlane, names: Iterable[str]) -> Held:

@@ -1,6 +1,5 @@
 """The promises of the Workloads port, kept by the fake and by the real thing alike."""
 
-import json
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from phase_operator.kube.events import Recorder
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Workloads
+from support.api import api_of
 from support.builders import DIGEST_KEY, desired_secret, entry
 from support.clock import HandClock
 from support.workloads import FakeWorkloads, Server, reads_all
@@ -92,7 +92,7 @@ class RealStage:
         metadata = {"name": name, "annotations": found["metadata"]["annotations"], "labels": {"app": "web"}}
         spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
         body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-        self._kubectl("create", "-f", "-", stdin=json.dumps(body))
+        api_of(self.side.plane).create(body, self.namespace, fieldManager="kubectl-create")
 
     def edit(self, name: str) -> None:
         self._kubectl("set", "image", f"deployment/{name}", "*=app:2")
@@ -101,10 +101,12 @@ class RealStage:
         self._kubectl("delete", "deployment", name, "--cascade=foreground")
 
     def generation(self, name: str) -> int:
-        return int(self._kubectl("get", "deployment", name, "-o", "jsonpath={.metadata.generation}"))
+        found = api_of(self.side.plane).get("deployment", name, self.namespace)
+        assert found is not None
+        return int(found["metadata"]["generation"])
 
-    def _kubectl(self, *arguments: str, stdin: str = "") -> str:
-        return str(self.side.plane.kubectl("-n", self.namespace, *arguments, stdin=stdin or None).stdout)
+    def _kubectl(self, *arguments: str) -> None:
+        self.side.plane.kubectl("-n", self.namespace, *arguments)
 
 
 @pytest.fixture

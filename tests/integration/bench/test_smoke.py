@@ -15,8 +15,7 @@ from bench.small_quota import Load
 from bench.stage import Stage
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
-from support.api import api_of
-from support.namespaces import remove_namespaces
+from support.namespaces import no_namespace_stays
 from support.operator_process import REPOSITORY, install_once
 
 # A list, a read and a probe are the first look at one environment: one more than the quota allows. Of more
@@ -33,19 +32,10 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """Give a cluster where the operator is installed; the fleet goes afterwards.
-
-    Each operator that later modules start there would look after more than a hundred PhaseSecrets, of a Phase that
-    answers no more.
-    """
+    """Give a cluster where the operator is installed; the fleet goes afterwards."""
     install_once(control_plane)
-    before = all_namespaces(control_plane)
-    yield control_plane
-    remove_namespaces(control_plane, *all_namespaces(control_plane) - before)
-
-
-def all_namespaces(plane: ControlPlane) -> set[str]:
-    return {each["metadata"]["name"] for each in api_of(plane).items("namespaces")}
+    with no_namespace_stays(control_plane):
+        yield control_plane
 
 
 def compared(plane: ControlPlane, folder: Path, command: str, *measures: str) -> dict[str, str]:

@@ -2,10 +2,23 @@
 
 import pytest
 
+from bench import fleet
+from phase_dev.cluster import ControlPlane
 from soak.__main__ import main
+from support.namespaces import no_namespace_stays
+from support.operator_process import install_once
+
+# One for each environment.
+SIZE = fleet.APPS * len(fleet.ENVIRONMENTS)
+# Seconds between changes.
+PAUSE = 0.8
 
 
 @pytest.mark.controlplane
 @pytest.mark.timeout(420)
-def test_nothing_goes_wrong_in_a_minute() -> None:
-    assert main(["--minutes", "1", "--resources", "120", "--kill-every", "25"]) == 0
+def test_nothing_goes_wrong_in_a_minute(control_plane: ControlPlane) -> None:
+    install_once(control_plane)
+    words = ["--minutes", "1", "--resources", f"{SIZE}", "--kill-every", "25", "--pause", f"{PAUSE}"]
+
+    with no_namespace_stays(control_plane):
+        assert main(words, control_plane) == 0
