@@ -25,8 +25,7 @@ def keyed(key: bytes, person: bytes, parts: Iterable[bytes], *, size: int) -> by
 def framed(parts: Iterable[bytes], width: int = 8) -> Iterator[bytes]:
     """Yield each part after its length, which takes `width` bytes: no two lists of parts give the same bytes."""
     for part in parts:
-        yield len(part).to_bytes(width, "big")
-        yield part
+        yield len(part).to_bytes(width, "big") + part
 
 
 def pack(raw: bytes) -> str:
