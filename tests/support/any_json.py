@@ -3,7 +3,7 @@
 A parser that is fed with it must not raise; what it makes of it is another test's matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from phase_operator.api import names
 from phase_operator.core.targets.merge import merge_annotation
 
+Values = st.SearchStrategy[Any]
 MANAGER = f"{names.MERGE_MANAGER_PREFIX}x"
 DEEP = 3_000
 # Names that readers look for, so that what is made gets past their first look.
@@ -77,18 +78,28 @@ def deep(times: int = DEEP) -> list[Any]:
     return found
 
 
-anything: st.SearchStrategy[Any] = st.recursive(
-    # Deeper than any parser would have let through: code that recurses into it fails.
-    st.one_of(_LEAVES, st.builds(deep)),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6)),
-    max_leaves=20,
-)
+def nested(leaves: Values, inside: Callable[[Values], Values], levels: int) -> Values:
+    """Give leaves, and what is made `inside` of leaves and of all lower levels, as `st.recursive` does.
+
+    That counts leaves as well, and throws away what has too many, which takes as long as all else: this is for what is
+    made of few.
+    """
+    found = [leaves]
+    for _ in range(levels):
+        found.append(inside(st.one_of(found)))
+    return st.one_of(found)
+
+
+def _inside(inner: Values) -> Values:
+    return st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6))
+
+
+# Deeper than any parser would have let through: code that recurses into it fails. Made once, since it takes as long as
+# all else; two, so that code which compares two of them goes as deep.
+_DEEP = st.sampled_from((deep(), deep())).map(lambda inner: [inner])
+anything = nested(st.one_of(_LEAVES, _DEEP), _inside, 5)
 # As deep as JSON that was parsed may well be, and no deeper.
-shallow: st.SearchStrategy[Any] = st.recursive(
-    _LEAVES,
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6)),
-    max_leaves=15,
-)
+shallow = nested(_LEAVES, _inside, 4)
 any_object: st.SearchStrategy[dict[str, Any]] = st.dictionaries(_KEYS, anything, max_size=8)
 _fields = st.dictionaries(
     st.sampled_from(("f:data", "f:binaryData", "f:metadata", "f:type")),

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phase_operator.core.json_access import loaded
+from support.any_json import nested
 
 # What JSON is made of, whole and broken.
 _PARTS = [b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n", b"-", b".", b"e", b"0", b"1", b"9" * 20]
@@ -26,10 +27,10 @@ _PARTS += [
 ]
 _PARTS += [b"true", b"null", b"NaN", b"-Infinity", b"\xef\xbb\xbf"]
 TEXTS = st.lists(st.sampled_from(_PARTS), max_size=8).map(b"".join)
-VALUES = st.recursive(
+VALUES = nested(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda part: st.lists(part) | st.dictionaries(st.text(), part),
-    max_leaves=20,
+    lambda part: st.lists(part, max_size=5) | st.dictionaries(st.text(), part, max_size=5),
+    4,
 )
 
 

@@ -14,6 +14,7 @@ from kopf._cogs.clients.api import iter_jsonlines
 
 from phase_operator.kube.raw_json import JsonReader, json_object, shallow
 from phase_operator.kube.watch_content import WatchContent, is_news
+from support.any_json import nested
 from support.measured_reads import Turns
 from support.vast_objects import deep, managed, wide, wide_and_deep
 from unit.kube.test_watch_content import Chunks
@@ -26,10 +27,10 @@ NAME = b'"managedFields":'
 # Longer than what is read at once.
 LONG = "x" * 70_000
 
-NOT_DEEP = st.recursive(
+NOT_DEEP = nested(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda part: st.lists(part) | st.dictionaries(st.text(), part),
-    max_leaves=20,
+    lambda part: st.lists(part, max_size=5) | st.dictionaries(st.text(), part, max_size=5),
+    4,
 )
 
 

@@ -20,14 +20,17 @@ from phase_operator.core.source.keyring import (
 )
 from phase_operator.core.source.query import base_url, encrypted_base
 from phase_operator.core.values import SecretValue
+from support.any_json import nested
 from support.canary import Canary
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, tokens_answer
 from unit.phase.builders import HTML, URL, Server, answered, client, failure, place, refused
 
 ACCOUNT = SealedAccount()
 fields = st.sampled_from(["id", "name", "environment", "identity_key", "apps", "environment_keys"])
-parts = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda part: st.lists(part) | st.dictionaries(fields, part)
+parts = nested(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda part: st.lists(part, max_size=5) | st.dictionaries(fields, part),
+    4,
 )
 
 

@@ -17,7 +17,7 @@ from phase_operator.cli.migrating.running import running
 from phase_operator.cli.migrating.spec_check import contested, of_all, of_spec
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.content.template import compile_template
-from support.any_json import anything
+from support.any_json import anything, nested
 
 TENANCY = Tenancy()
 KNOWN = [(other, each) for other in Other for each in KINDS[other] if each.is_converted]
@@ -37,12 +37,12 @@ NAMES = (
     *("managedKubeSecretReferences", "metadata", "labels", "secretsPath", "refreshInterval", "regexp", "secretKey"),
 )
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(["{{ .a }}", "^a_.*", "1h", "/a/b", "Merge", "a,b"]))
-SPECS = st.recursive(
+SPECS = nested(
     st.one_of(st.none(), st.booleans(), st.integers(), TEXTS),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.sampled_from(NAMES), TEXTS), inner, max_size=5)
     ),
-    max_leaves=25,
+    5,
 )
 
 

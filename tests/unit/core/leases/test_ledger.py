@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeasePlace, LeaseState, Ledger
+from support.any_json import nested
 
 PLACE = LeasePlace("https://phase.example", "app", "production", "secret")
 LEASE = Lease("5e1b09c2", LeaseState.ACTIVE, PLACE, "words", 3500, 1_800_000_000.0, "before", "lease", 1_800_003_500.0)
-JSON = st.recursive(
+JSON = nested(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda each: st.lists(each) | st.dictionaries(st.text(), each),
-    max_leaves=10,
+    lambda each: st.lists(each, max_size=5) | st.dictionaries(st.text(), each, max_size=5),
+    3,
 )
 
 
