@@ -26,8 +26,10 @@ ELEMENT = "[]"
 MAX_VALUE = 2 * MIB
 # A longer value has to be mostly one long text: anything else takes many times its length as Python objects.
 _SHORT = 64 * 1024
-# An incomplete value is parsed again when its length has doubled, or this many characters have been added.
+# An incomplete value is parsed again when its length has doubled, or this many characters have been added. At least so
+# many have to be added: a body can come in thousands of parts of one byte.
 _MORE = 128 * 1024
+_FEW = 256
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
 _NUMBER = re.compile(r"[-+.0-9eE]*+")
 _NUMERIC = frozenset("-0123456789")
@@ -170,7 +172,7 @@ class IncrementalReader(Generic[Place]):
             raise self._too_long()
         self._parts = [rest]
         self._waiting = len(rest)
-        self._enough = min(2 * len(rest), len(rest) + _MORE)
+        self._enough = len(rest) + max(_FEW, min(len(rest), _MORE))
         self._place.resize(self._weight + sys.getsizeof(rest))
 
     def _complete(self, text: str, *, final: bool) -> int:

@@ -21,7 +21,20 @@ from support.builders import phase_secret, synced
 
 NOW = "2030-01-01T00:01:00Z"
 [VERSION] = document(PHASE_SECRET)["spec"]["versions"]
-STATUS = jsonschema.Draft7Validator(VERSION["schema"]["openAPIV3Schema"]["properties"]["status"])
+SCHEMA = VERSION["schema"]["openAPIV3Schema"]["properties"]["status"]
+STATUS = jsonschema.Draft7Validator(SCHEMA)
+TARGETS = jsonschema.Draft7Validator({**SCHEMA["properties"]["targets"], "items": {}})
+
+
+def check(status: dict[str, Any]) -> None:
+    """Fail if a status does not fit the CRD: each target that differs from those before it, and the list of all."""
+    targets: list[Any] = []
+    for each in status.get("targets", ()):
+        if each not in targets[-1:]:
+            targets.append(each)
+    STATUS.validate({**status, "targets": targets} if targets else status)
+    TARGETS.validate(status.get("targets", []))
+
 
 # Names of Kubernetes are judged before a run; names of Phase, messages and what others ask for are as they come.
 _names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
@@ -69,7 +82,7 @@ def test_the_status_of_any_run_fits_the_crd(outcomes: list[Any], sync: str | Non
         status = status_document(outcome, status, generation=1, forced=forced, now=NOW)
         status = with_restarts(status, lambda _: told)
 
-        STATUS.validate(status)
+        check(status)
 
 
 @given(shallow, _outcomes)

@@ -148,7 +148,8 @@ class ConcurrencyShares:
 
         A namespace whose last call was not answered had its turn, and may come back with any number of hosts.
         """
-        if self._counts[ConcurrencyLimit("namespace", namespace, is_slow)] or namespace in self._in_vain:
+        # In this order: where hosts hang, hundreds of namespaces are asked about at each end of a call.
+        if namespace in self._in_vain or self._counts[ConcurrencyLimit("namespace", namespace, is_slow)]:
             return False
         return not is_slow or account not in self._took
 
