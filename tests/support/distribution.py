@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # A name that ends in a slash is a folder whose modules share something: a build of the image, a rehearsal of a release.
-TOGETHER = ("tests/integration/image/", "tests/integration/release/")
+# Both share the storage of images, where a pull gives a name to the image that another build begins with.
+TOGETHER = (("tests/integration/image/", "tests/integration/release/"),)
 # Seconds by group, as they were measured when `--record-durations` was last given; short ones are left out.
 DURATIONS = Path(__file__).with_name("durations.json")
 _SHORT = 3.0
@@ -101,7 +102,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Keep the tests of a module on one worker, and those of a folder in TOGETHER."""
+    """Keep the tests of a module on one worker, and those of folders in TOGETHER."""
     from support.scheduling import Mixed  # xdist is there when this is called, and need not be otherwise
 
     config.option.loadscopereorder = False  # the order is that of durations, not of how many tests a module has
@@ -109,8 +110,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 
 def group(nodeid: str) -> str:
-    """Return what a test shares with those that run on the same worker: its module, or its folder."""
-    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+    """Return what a test shares with those that run on the same worker: its module, or the first of its folders."""
+    return next((folders[0] for folders in TOGETHER if nodeid.startswith(folders)), nodeid.partition("::")[0])
 
 
 def computes(scope: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from phase_dev.image.storage import Unfit, ask, buildah, cache, carry_out, require, tell
+from phase_dev.image.storage import Unfit, ask, buildah, cache, carry_out, own_architecture, require, tell
 from phase_dev.shell.errors import ToolError
 
 _CERTIFICATES = 'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1/etc/ssl/certs/ca-certificates.crt"'
@@ -60,9 +60,13 @@ def pull(bases: Bases) -> None:
 
 
 def stand_ins(bases: Bases, mirror: str | None = None, *, architecture: str = "") -> Bases:
-    """Make stand-ins for the images, unless they are there; the runtime may be for another architecture."""
+    """Make stand-ins for the images, unless they are there; the runtime may be for another architecture.
+
+    Those for this machine have one name, whether its architecture is named or not: buildah writes the name into what
+    is built on them, and of two names for the same image it takes any.
+    """
     require("buildah", "mmdebstrap")
-    commands = recipes(bases.python, bases.suite, architecture)
+    commands = recipes(bases.python, bases.suite, architecture or own_architecture())
     for image, command in commands.items():
         with FileLock(cache() / "stand-ins.lock"):
             if ask(buildah("inspect", "--type", "image", image)).returncode != 0:
@@ -71,7 +75,7 @@ def stand_ins(bases: Bases, mirror: str | None = None, *, architecture: str = ""
     return replace(bases, build=build, runtime=runtime)
 
 
-def recipes(python: str, suite: str, architecture: str = "") -> dict[str, list[str]]:
+def recipes(python: str, suite: str, architecture: str) -> dict[str, list[str]]:
     """Return the commands that make the stand-ins for the build and for the runtime, without a place and a mirror.
 
     Their keys are the images' names, which change with the commands. Packages are unpacked and no more: nothing runs
@@ -89,7 +93,7 @@ def recipes(python: str, suite: str, architecture: str = "") -> dict[str, list[s
     commands = {}
     for role, (packages, hooks) in made.items():
         command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(packages)}"]
-        if role == "runtime" and architecture:
+        if role == "runtime":
             command += [f"{_FOR}{architecture}"]
         command += [*(f"--extract-hook={hook}" for hook in (_CERTIFICATES, _FOREIGN, *hooks)), suite]
         key = hashlib.sha256(repr(command).encode()).hexdigest()[:12]

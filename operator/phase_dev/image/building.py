@@ -16,7 +16,7 @@ from pathlib import Path
 
 from phase_dev.image import packages
 from phase_dev.image.bases import Bases
-from phase_dev.image.storage import ask, buildah, cache, carry_out, image_id, tell
+from phase_dev.image.storage import MACHINES, ask, buildah, cache, carry_out, image_id, own_architecture, tell
 from phase_dev.shell.errors import ToolError
 from phase_dev.shell.folders import made_once
 
@@ -26,8 +26,6 @@ LOCK = "requirements/product.txt"
 INPUTS = ("Dockerfile", ".dockerignore", LOCK, "operator/phase_operator")
 # Down from what Debian 13 has, so that the wheels are those that pip would take in the image.
 _GLIBC = range(41, 16, -1)
-# What the OCI calls an architecture, and what Python does.
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # pip reads it in the image, where the Dockerfile installs as if there were an index.
 _PIP_CONF = "[global]\nno-index = true\nfind-links = /wheels\n"
 
@@ -58,7 +56,7 @@ def build(
     The date is in seconds since 1970; the architecture is this machine's, unless another is named as the OCI does. The
     arguments are the Dockerfile's. All is built from nothing, but for the locked packages where `reuse` allows it.
     """
-    machine = _MACHINES.get(architecture, architecture or platform.machine())
+    machine = MACHINES.get(architecture, architecture or platform.machine())
     wheels = fetch(repository / LOCK, bases.python, machine)
     options: list[str | Path] = [
         *("bud", "--isolation", "chroot", "--pull-never", "--no-cache", *_platforms(architecture)),
@@ -106,8 +104,7 @@ def _platforms(architecture: str) -> tuple[str, ...]:
     """Return what says for which architecture an image is; buildah 1.28 has to be told which one builds it."""
     if not architecture:
         return ()
-    own = next((name for name, machine in _MACHINES.items() if machine == platform.machine()), platform.machine())
-    return ("--platform", f"linux/{architecture}", "--build-arg", f"BUILDPLATFORM=linux/{own}")
+    return ("--platform", f"linux/{architecture}", "--build-arg", f"BUILDPLATFORM=linux/{own_architecture()}")
 
 
 def source_date(given: str = "", repository: Path = REPOSITORY) -> str:

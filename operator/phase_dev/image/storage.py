@@ -5,6 +5,7 @@ Rule: no image of the user's is seen, and none is overwritten.
 
 import hashlib
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from phase_dev.shell.guard import Guard
 from phase_dev.shell.processes import work
 from phase_dev.shell.terminal import Progress
 
+# What the OCI calls an architecture, and what Python does.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
 
 class Unfit(ToolError):
     """This machine lacks a program, or does not let it do its work; the text says what to do about it."""
@@ -28,6 +32,11 @@ def require(*programs: str) -> None:
     if missing:
         how = f"on Debian and Ubuntu: apt-get install --no-install-recommends {' '.join(missing)}"
         raise Unfit(f"{', '.join(missing)} not installed; {how}")
+
+
+def own_architecture() -> str:
+    """Return the architecture of this machine, as the OCI names it."""
+    return next((name for name, machine in MACHINES.items() if machine == platform.machine()), platform.machine())
 
 
 def cache() -> Path:

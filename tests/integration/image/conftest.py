@@ -1,8 +1,6 @@
 """The image, built once for the session where this machine can; where it cannot, the summary says why."""
 
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -36,13 +34,6 @@ def image(stand_ins: Bases, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Give the image, freshly built on locked packages that may be there from a run before."""
     layout = tmp_path_factory.mktemp("image") / "layout"
     return building.build(stand_ins, name=NAME, date=building.source_date(), layout=layout, reuse=True)
-
-
-def made(target: str) -> Path:
-    """Return a file that `make` makes unless it is there and up to date."""
-    file = REPOSITORY / target
-    subprocess.run(["make", "--silent", target], cwd=REPOSITORY, check=True, timeout=600)
-    return file
 
 
 def pinned() -> set[tuple[str, str]]:

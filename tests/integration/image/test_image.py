@@ -14,9 +14,10 @@ from packaging.utils import canonicalize_name
 
 from integration.image.conftest import pinned
 from phase_dev.cluster import ControlPlane
-from phase_dev.image import building, running
+from phase_dev.image import bases, building, running
 from phase_dev.image.bases import Bases
 from phase_dev.image.building import INPUTS, REPOSITORY, Built
+from phase_dev.image.storage import own_architecture
 from support.canary import Canary
 from support.image_process import ImageProcess, inside, running_image
 from support.operator_process import eventually
@@ -47,6 +48,13 @@ def test_a_registry_sends_less_than_60_mb(image: Built) -> None:
     layers = sum(each["size"] for each in _blob(image, image.digest)["layers"])
 
     assert 0 < layers < image.size < MOST_BYTES
+
+
+def test_the_stand_ins_for_this_machine_have_one_name_each(stand_ins: Bases) -> None:
+    """Of several names for an image, buildah writes any into what is built on it: another digest for the same files."""
+    named = bases.named((REPOSITORY / "Dockerfile").read_text())
+
+    assert bases.stand_ins(named, architecture=own_architecture()) == stand_ins
 
 
 def test_the_same_files_give_the_same_digest(image: Built, stand_ins: Bases, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
-from integration.image.conftest import made, pinned
+from integration.image.conftest import pinned
 from phase_dev.image.building import REPOSITORY
 from phase_dev.image.scan import TOOLS
+from support.made import made
 
 SBOM = "build/sbom.cdx.json"
 # The recipe's, which checks the list against CycloneDX's schema before it writes it: seconds, for the same each time.

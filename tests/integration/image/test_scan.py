@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from integration.image.conftest import made
 from phase_dev.image import scan
 from phase_dev.image.building import REPOSITORY
+from support.made import made
 
 
 @pytest.fixture(scope="module", autouse=True)

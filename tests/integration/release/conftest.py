@@ -19,6 +19,7 @@ from phase_dev.release.making import Made
 from phase_dev.release.registry import loopback
 from phase_dev.shell.terminal import Progress
 from phase_operator import __version__
+from support.made import made
 
 Helm = Callable[..., str]
 
@@ -92,15 +93,15 @@ def rehearsal(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Rehear
     except Unfit as e:
         pytest.skip(f"THE RELEASE IS NOT REHEARSED: {e}")
     for stamp in ("build/product/.stamp", "build/tools/.stamp"):
-        subprocess.run(["make", "--silent", stamp], cwd=REPOSITORY, check=True, timeout=600)
+        made(stamp)
     before = _state()
     whose = owner.stand_in(f"{registry}/rehearsal")
     version = versions.following(__version__, released=True)
-    with making.made(version, whose, foundation, rehearsal=True, output=tmp_path_factory.mktemp("release")) as made:
-        images.push(made.images, f"{whose.image}:{version}", secure=False)
+    with making.made(version, whose, foundation, rehearsal=True, output=tmp_path_factory.mktemp("release")) as found:
+        images.push(found.images, f"{whose.image}:{version}", secure=False)
         helm = obtain([HELM], os.environ, Progress(sys.stderr))[HELM.name].path
-        subprocess.run(publishing.chart(made.built, helm, secure=False), check=True, capture_output=True)
-    return Rehearsal(made, registry, before, _state())
+        subprocess.run(publishing.chart(found.built, helm, secure=False), check=True, capture_output=True)
+    return Rehearsal(found, registry, before, _state())
 
 
 def _state() -> tuple[str, ...]:

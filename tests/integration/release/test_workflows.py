@@ -16,6 +16,7 @@ from phase_dev.cluster.programs import obtain
 from phase_dev.image.building import REPOSITORY
 from phase_dev.image.scan import TOOLS
 from phase_dev.shell.terminal import Progress
+from support.made import made
 
 FOLDER = REPOSITORY / ".github/workflows"
 NAMES = sorted(each.name for each in FOLDER.glob("*.yml"))
@@ -44,7 +45,7 @@ def actionlint() -> Path:
 
 @pytest.fixture(scope="module")
 def zizmor() -> Path:
-    subprocess.run(["make", "--silent", "build/tools/.stamp"], cwd=REPOSITORY, check=True, timeout=600)
+    made("build/tools/.stamp")
     return TOOLS / "bin/zizmor"
 
 

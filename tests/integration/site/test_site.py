@@ -17,6 +17,7 @@ from phase_dev.release.checkout import is_checkout
 from phase_dev.shell.errors import ToolError
 from phase_dev.site import building
 from phase_dev.site.building import Site
+from support.made import made
 
 WHOSE = owner.stand_in("registry.invalid/rehearsal")
 PAGE = "docs/operating/production-checklist/index.html"
@@ -75,7 +76,7 @@ class Small:
 @pytest.fixture(scope="module")
 def tools() -> None:
     """Make the environment in which mkdocs is."""
-    subprocess.run(["make", "--silent", "build/tools/.stamp"], cwd=REPOSITORY, check=True, timeout=600)
+    made("build/tools/.stamp")
 
 
 @pytest.fixture(scope="module")

@@ -48,9 +48,9 @@ def test_a_dockerfile_that_names_no_python_is_refused() -> None:
 
 
 def test_a_stand_in_changes_its_name_with_its_recipe() -> None:
-    build, runtime = recipes("3.13", "trixie")
-    _, newer = recipes("3.14", "trixie")
-    _, forky = recipes("3.13", "forky")
+    build, runtime = recipes("3.13", "trixie", "amd64")
+    _, newer = recipes("3.14", "trixie", "amd64")
+    _, forky = recipes("3.13", "forky", "amd64")
 
     assert len({build, runtime, newer, forky}) == 4
 
