@@ -1,6 +1,5 @@
 """A tenant who edits without a pause keeps nobody else from being served, and liveness knows it for no standstill."""
 
-import itertools
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -46,14 +45,17 @@ def test_a_storm_of_edits_costs_the_neighbour_nothing(world: World, mallory: Mal
         spec |= {"managedSecretReferences": [{"secretName": f"s{number}"}]}
         document = {"apiVersion": "secrets.phase.dev/v1alpha1", "kind": "PhaseSecret", "spec": spec}
         mallory.create(document | {"metadata": {"name": f"s{number}"}})
-    numbers = itertools.count(1)
+    storms = 0
 
-    with (
-        mallory.account.client() as client,
-        meanwhile(lambda: storm(client, mallory.namespace, next(numbers)), every=0.25),
-    ):
+    def once(client: Client) -> None:
+        nonlocal storms
+        storms += 1
+        storm(client, mallory.namespace, storms)
+
+    with mallory.account.client() as client, meanwhile(lambda: once(client), every=0.25):
         ends, changes = time.monotonic() + LASTING, 0
-        while time.monotonic() < ends:
+        # A busy machine takes longer for so many.
+        while time.monotonic() < ends or storms <= 10:
             changes += 1
             world.phase.set("shop", "Production", "LOG_LEVEL", value := f"during-{changes}")
             eventually(
@@ -67,5 +69,4 @@ def test_a_storm_of_edits_costs_the_neighbour_nothing(world: World, mallory: Mal
         world.phase_secret("new", managedSecretReferences=[{"secretName": "new"}])
         eventually(lambda: world.data("new"), within=5, what="a new resource is served")
 
-    assert next(numbers) > 10
     assert world.condition()["lastTransitionTime"] == before["lastTransitionTime"]
