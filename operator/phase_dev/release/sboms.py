@@ -15,7 +15,17 @@ PRODUCT = REPOSITORY / "build/product"
 
 def write(copy: Path, layouts: Mapping[str, Path], version: str, folder: Path, *, check_schema: bool = True) -> None:
     """Write them into the folder; without `check_schema`, nobody compares the packages' with CycloneDX's schema."""
-    packages = folder / f"{NAME}-{version}-packages.cdx.json"
+    write_packages(copy, folder / f"{NAME}-{version}-packages.cdx.json", check_schema=check_schema)
+    for architecture, layout in layouts.items():
+        image = folder / f"{NAME}-{version}-image-{architecture}.cdx.json"
+        # Nothing is judged here, so no list of vulnerabilities is fetched.
+        command: list[str | Path] = [trivy_program(), "image", "--quiet", "--input", layout, "--format", "cyclonedx"]
+        command += ["--offline-scan", "--cache-dir", folder.parent / "trivy"]
+        carry_out(image.name, [*command, "--output", image])
+
+
+def write_packages(copy: Path, file: Path, *, check_schema: bool = True) -> None:
+    """Write the packages of ours with their licences, as `make sbom` does of the checkout."""
     command: list[str | Path] = [
         TOOLS / "bin/cyclonedx-py",
         "environment",
@@ -25,10 +35,4 @@ def write(copy: Path, layouts: Mapping[str, Path], version: str, folder: Path, *
     command += ["--spec-version", "1.6", "--pyproject", copy / "pyproject.toml", "--mc-type", "application"]
     if not check_schema:
         command.append("--no-validate")
-    carry_out(packages.name, [*command, "--output-file", packages])
-    for architecture, layout in layouts.items():
-        image = folder / f"{NAME}-{version}-image-{architecture}.cdx.json"
-        # Nothing is judged here, so no list of vulnerabilities is fetched.
-        command = [trivy_program(), "image", "--quiet", "--input", layout, "--format", "cyclonedx"]
-        command += ["--offline-scan", "--cache-dir", folder.parent / "trivy"]
-        carry_out(image.name, [*command, "--output", image])
+    carry_out(file.name, [*command, "--output-file", file])
