@@ -25,6 +25,8 @@ from phase_operator.core.values import SecretValue
 
 # Characters of patterns times characters of keys, of all sources: less than a second in the worst case.
 _MOST_TRIED = 200_000_000
+# What wants a place: a source, and its key there; "" if the source was not read.
+_Claimant = tuple[Source, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Desired:
         """Return whether an entry stays as it is; `source` is "" if it is not known where it came from."""
         return place in self.held or (source in self.held_sources if source else bool(self.held_sources))
 
+    def at(self, places: Iterable[EntryPlace]) -> dict[EntryPlace, Wanted]:
+        """Return the entries of some places, as far as they are wanted."""
+        return {place: self.entries[place] for place in places if place in self.entries}
+
 
 def desired(
     sources: Iterable[Source],
@@ -68,16 +74,11 @@ def desired(
     """
     sources = list(sources)
     _check_effort(sources)
-    claims: dict[EntryPlace, list[tuple[Source, str]]] = defaultdict(list)
+    claims: dict[EntryPlace, list[_Claimant]] = defaultdict(list)
     for source in sources:
         for place, key in _claimed(source, pushed or {}):
             claims[place].append((source, key))
-    if len(claims) > MOST_ENTRIES:
-        most = f"{len(claims):,} entries are more than the {MOST_ENTRIES:,} that one resource pushes"
-        raise Waiting(Reason.TOO_LARGE, f"{most}; narrow keys, or make another resource")
-    if is_too_much((place, claimants[0][0].state.name) for place, claimants in claims.items()):
-        names = "the names of all entries, with their folders and sources, are longer than a status holds"
-        raise Waiting(Reason.TOO_LARGE, f"{names}; shorten them, narrow keys, or make another resource")
+    _check_size(claims)
     entries: dict[EntryPlace, Wanted] = {}
     problems = [Problem(Reason.INVALID_SPEC, f"{name} is not pushed: {why}") for name, why in (refused or {}).items()]
     for place, claimants in claims.items():
@@ -98,6 +99,15 @@ def _check_effort(sources: Iterable[Source]) -> None:
         )
 
 
+def _check_size(claims: Mapping[EntryPlace, list[_Claimant]]) -> None:
+    if len(claims) > MOST_ENTRIES:
+        most = f"{len(claims):,} entries are more than the {MOST_ENTRIES:,} that one resource pushes"
+        raise Waiting(Reason.TOO_LARGE, f"{most}; narrow keys, or make another resource")
+    if is_too_much((place, claimants[0][0].state.name) for place, claimants in claims.items()):
+        names = "the names of all entries, with their folders and sources, are longer than a status holds"
+        raise Waiting(Reason.TOO_LARGE, f"{names}; shorten them, narrow keys, or make another resource")
+
+
 def _claimed(source: Source, pushed: Mapping[EntryPlace, SourceState]) -> Iterator[tuple[EntryPlace, str]]:
     """Yield the places that a source wants, each with the key of the source; "" if it was not read."""
     if source.data is None:
@@ -109,7 +119,7 @@ def _claimed(source: Source, pushed: Mapping[EntryPlace, SourceState]) -> Iterat
         yield EntryPlace(rule.path, entry_key(key, rule.prefix, rule.as_names.get(key, ""))), key
 
 
-def _entry(place: EntryPlace, claimants: list[tuple[Source, str]], tags: frozenset[str]) -> Wanted | Problem:
+def _entry(place: EntryPlace, claimants: list[_Claimant], tags: frozenset[str]) -> Wanted | Problem:
     source, key = claimants[0]
     if len(claimants) > 1:
         both = listing(sorted(_named(*each) for each in claimants))

@@ -50,3 +50,8 @@ class Facts:
     bits: int = 0
     # Whether Phase has refused for long to show the environment that is looked at.
     is_shut_out: bool = False
+
+    @property
+    def look_there(self) -> Look | None:
+        """The last look, if it was at the environment that the next step is about."""
+        return self.look if self.look is not None and self.look.of == self.at else None

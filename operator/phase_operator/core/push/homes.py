@@ -14,10 +14,10 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.push.facts import Facts
 from phase_operator.core.push.generated import Origin, origin
-from phase_operator.core.push.ledger import Ledger, RowState
+from phase_operator.core.push.ledger import Ledger, is_adding
 from phase_operator.core.push.looks import Look
 from phase_operator.core.push.machine import FRESH
-from phase_operator.core.push.marks import Mark, holder
+from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace, entry_key
 from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.spec import Generated, PushSpec
@@ -43,6 +43,10 @@ class Home:
     is_immutable: bool = False
 
 
+# What stands for the Secret before it is made.
+_NO_HOME = Home("", "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class HomePlan:
     """What becomes of the generated values of a resource."""
@@ -63,28 +67,33 @@ class HomePlan:
 
 def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, now: float) -> HomePlan:
     """Return what to make and what to leave alone. `facts` tell the mark, the environment, and the last look."""
-    values, rotations = (home.values, home.rotations) if home is not None else ({}, {})
-    look = facts.look if facts.look is not None and facts.look.of == facts.at else None
+    home = home or _NO_HOME
+    look = facts.look_there
     is_old = look is None or now - look.at > FRESH
     by_origin: dict[Origin, list[Generated]] = {each: [] for each in Origin}
     for each in spec.generated:
         is_in_phase = _has(look, ledger, facts.mark, places_of(each, spec.root))
-        found = origin(
-            is_in_cluster=each.key in values,
-            # A value that is in use must not be made anew because of what was true a while ago.
-            is_in_phase=None if is_in_phase is False and is_old else is_in_phase,
-            is_rotated=each.key in rotations and each.is_rotated(rotations[each.key]),
-        )
-        by_origin[found].append(each)
+        by_origin[_origin(each, home, is_in_phase, is_old=is_old)].append(each)
     made, lost, unknown = by_origin[Origin.MADE], by_origin[Origin.PHASE], by_origin[Origin.UNKNOWN]
-    made, barred = ([], made) if home is not None and home.is_immutable else (made, [])
+    made, barred = ([], made) if home.is_immutable else (made, [])
     return HomePlan(
         tuple(made),
-        tuple(_adopted(spec, values, rotations)),
+        tuple(_adopted(spec, home.values, home.rotations)),
         tuple(lost),
         tuple(barred),
         frozenset(place for each in (*barred, *lost, *unknown) for place in places_of(each, spec.root)),
         needs_look=is_old and bool(unknown),
+    )
+
+
+def _origin(generated: Generated, home: Home, is_in_phase: bool | None, *, is_old: bool) -> Origin:
+    """Return where a value comes from; `is_old` says that Phase was looked at a while ago, or never."""
+    remembered = home.rotations.get(generated.key)
+    return origin(
+        is_in_cluster=generated.key in home.values,
+        # A value that is in use must not be made anew because of what was true a while ago.
+        is_in_phase=None if is_in_phase is False and is_old else is_in_phase,
+        is_rotated=remembered is not None and generated.is_rotated(remembered),
     )
 
 
@@ -112,7 +121,7 @@ def places_of(generated: Generated, root: str) -> frozenset[EntryPlace]:
 def kept_values(spec: PushSpec, home: Home | None) -> dict[str, bytes]:
     """Return the values in a Secret that the spec asks for, with the public halves of its key pairs."""
     wanted = {key for each in spec.generated for key in each.keys}
-    return {key: each for key, each in (home.values if home is not None else {}).items() if key in wanted}
+    return {key: each for key, each in (home or _NO_HOME).values.items() if key in wanted}
 
 
 def manifest(
@@ -123,7 +132,7 @@ def manifest(
     rotations: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return a Secret with these values, or what changes of the one that is there, which has to be as in `before`."""
-    said = (dict(before.rotations) if before is not None else {}) | dict(rotations)
+    said = {**(before or _NO_HOME).rotations, **rotations}
     annotations = {
         names.ANNOTATION_GENERATED_FOR: str(owner),
         names.ANNOTATION_ROTATIONS: json.dumps(said),
@@ -148,7 +157,6 @@ def _has(look: Look | None, ledger: Ledger, mark: Mark, places: frozenset[EntryP
     if look is None:
         return None
     listed = (each for place in places for each in look.entries.get(place, ()))
-    if any(holder(each.marks, mark) == mark for each in listed):
+    if any(each.is_kept_by(mark) for each in listed):
         return True
-    rows = (ledger.rows.get(place) for place in places)
-    return None if any(row is not None and row.state is RowState.ADDING for row in rows) else False
+    return None if any(is_adding(ledger.rows.get(place)) for place in places) else False

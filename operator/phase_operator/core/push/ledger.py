@@ -7,7 +7,7 @@ entry ours, only its mark does: whoever may write statuses can make the operator
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from phase_operator.api import names
 from phase_operator.core.json_access import mapping, mappings, number, text
@@ -110,6 +110,11 @@ class Ledger:
         if not all(at):
             return cls()
         return cls(at, {each.place: each for each in _rows(status.get("entries"))})
+
+
+def is_adding(row: Row | None) -> TypeGuard[Row]:
+    """Return whether there is a row, and it announces a new entry."""
+    return row is not None and row.state is RowState.ADDING
 
 
 def has_room_for(place: EntryPlace) -> bool:

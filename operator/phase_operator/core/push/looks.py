@@ -9,7 +9,7 @@ from sys import getsizeof
 
 from phase_operator.api.v1alpha1.phasesecret import EntryType
 from phase_operator.core.push.ledger import PushPlace
-from phase_operator.core.push.marks import Mark
+from phase_operator.core.push.marks import Mark, holder
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.sources import SourceState
 from phase_operator.core.source.answer_memory import Reservation
@@ -47,6 +47,10 @@ class Listed:
         marks = (each for mark in self.marks for each in mark)
         texts = (self.id, *self.place, self.type, self.created_at, *self.tags, *marks)
         return _BARE + sum(map(getsizeof, texts)) + getsizeof(self.tags) + _MARK * len(self.marks) + self.note.weight
+
+    def is_kept_by(self, mark: Mark) -> bool:
+        """Return whether a resource keeps it: it has the mark of that one, and no other."""
+        return holder(self.marks, mark) == mark
 
 
 @dataclass(frozen=True, slots=True)

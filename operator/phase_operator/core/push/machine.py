@@ -5,7 +5,7 @@ again. Nothing here remembers anything, so a process that dies at any point goes
 look, read the values that are needed, write the ledger, make, change, delete, and look once more to confirm.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import floor, inf
 
@@ -13,10 +13,9 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.flow import lost_calls
 from phase_operator.core.push.desired import Desired, Wanted
 from phase_operator.core.push.facts import Facts
-from phase_operator.core.push.ledger import Ledger, Row, RowState, has_room_for
+from phase_operator.core.push.ledger import Ledger, Row, RowState, has_room_for, is_adding
 from phase_operator.core.push.limits import first_call, sized
 from phase_operator.core.push.looks import Look
-from phase_operator.core.push.marks import holder
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.room import Room
@@ -55,8 +54,8 @@ def next_step(ledger: Ledger, facts: Facts, now: float) -> Step:
 
 
 def _step(ledger: Ledger, facts: Facts, now: float) -> Step:
-    look = facts.look
-    if look is None or look.of != facts.at:
+    look = facts.look_there
+    if look is None:
         return LookAt(facts.at)
     verdicts = _judged(ledger, look, facts)
     wanted = facts.desired.entries
@@ -76,7 +75,7 @@ def _judged(ledger: Ledger, look: Look, facts: Facts) -> _Verdicts:
     ours = (
         place
         for place, several in look.entries.items()
-        if has_room_for(place) and any(holder(each.marks, facts.mark) == facts.mark for each in several)
+        if has_room_for(place) and any(each.is_kept_by(facts.mark) for each in several)
     )
     places = dict.fromkeys((*facts.desired.entries, *ledger.rows, *ours))
     wanted = facts.desired.entries
@@ -103,10 +102,15 @@ def _held(
     found = [each.row for each in verdicts.values() if each.row is not None]
     spare = {each.place: each for each in found if each.says_nothing and each.place not in facts.desired.entries}
     rows = _fitting((each for each in found if each.place not in spare), ledger, room)
-    adds = (facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD)
-    added = [each for each in adds if each.place in rows or room.takes(each.place, each.source.name)]
+    added = _added(verdicts, rows, facts, room)
     # Anybody may write our mark into entries: those of which nothing is known have what is left.
     return rows | _fitting(spare.values(), ledger, room), added
+
+
+def _added(verdicts: _Verdicts, rows: Container[EntryPlace], facts: Facts, room: Room) -> Sequence[Wanted]:
+    """Return what is to be added, as far as it has a row or there is room for one."""
+    adds = (facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD)
+    return [each for each in adds if each.place in rows or room.takes(each.place, each.source.name)]
 
 
 def _fitting(rows: Iterable[Row], ledger: Ledger, room: Room) -> dict[EntryPlace, Row]:
@@ -150,7 +154,7 @@ def _is_announced(row: Row, verdict: Verdict, facts: Facts) -> bool:
 
 def _adds(row: Row, facts: Facts) -> bool:
     """Return whether a row announces a new entry, by this process."""
-    return row.state is RowState.ADDING and row.attempt in facts.ready
+    return is_adding(row) and row.attempt in facts.ready
 
 
 def _changes(verdicts: Iterable[Verdict]) -> Iterator[Change]:
@@ -186,9 +190,7 @@ def _size_of_change(change: Change) -> int:
 
 
 def _rest(verdicts: _Verdicts, look: Look, facts: Facts, now: float) -> Step:
-    waits = (each.until for each in verdicts.values() if each.act is Act.WAIT)
-    unclear = (each.row.unclear_until for each in verdicts.values() if each.row is not None and each.row.unclear_until)
-    until = min((*waits, *unclear), default=inf)
+    until = _next_look(verdicts.values())
     if look.has_answers or until <= now:
         return LookAt(facts.at)
     found = [each.problem for each in verdicts.values() if each.problem is not None]
@@ -196,3 +198,10 @@ def _rest(verdicts: _Verdicts, look: Look, facts: Facts, now: float) -> Step:
         why = f"{left:,} entries wait until others are gone: the status has no room for more; shorten names, or wait"
         found.append(Problem(Reason.TOO_LARGE, why))
     return Rest(until, (*facts.desired.problems, *found))
+
+
+def _next_look(verdicts: Collection[Verdict]) -> float:
+    """Return when a look is due, to see what calls have done whose answers were lost; infinity if there are none."""
+    waits = (each.until for each in verdicts if each.act is Act.WAIT)
+    unclear = (each.row.unclear_until for each in verdicts if each.row is not None and each.row.unclear_until)
+    return min((*waits, *unclear), default=inf)

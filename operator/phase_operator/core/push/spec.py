@@ -193,20 +193,30 @@ def _source(source: PushSource, root: str, where: str) -> SpecSource:
 
 
 def _rule(source: PushSource, root: str, kind: Kind, where: str) -> Rule:
-    path = root if source.path is None else normal_path(source.path)
-    if path != root and not is_below(path, root):
-        raise _invalid(f"{where}.path", f'not inside phaseAppEnvPath, which is "{root}"')
-    _check_folder(path, f"{where}.path")
-    if kind is Kind.SECRET and source.type is EntryType.CONFIG:
-        raise _invalid(f"{where}.type", "a Secret is not pushed as config, which everybody sees in Phase")
     return Rule(
-        path,
+        _folder(source, root, f"{where}.path"),
         source.keys,
         source.prefix or "",
         {key: each.as_name for key, each in source.processors.items() if each.as_name is not None},
         frozenset(key for key, each in source.processors.items() if each.type is ProcessorType.BASE64),
-        source.type or (EntryType.SECRET if kind is Kind.SECRET else EntryType.CONFIG),
+        _type(source, kind, f"{where}.type"),
     )
+
+
+def _folder(source: PushSource, root: str, where: str) -> str:
+    path = root if source.path is None else normal_path(source.path)
+    if path != root and not is_below(path, root):
+        raise _invalid(where, f'not inside phaseAppEnvPath, which is "{root}"')
+    _check_folder(path, where)
+    return path
+
+
+def _type(source: PushSource, kind: Kind, where: str) -> EntryType:
+    if kind is not Kind.SECRET:
+        return source.type or EntryType.CONFIG
+    if source.type is EntryType.CONFIG:
+        raise _invalid(where, "a Secret is not pushed as config, which everybody sees in Phase")
+    return source.type or EntryType.SECRET
 
 
 def _selector(text: str, where: str) -> Selector:

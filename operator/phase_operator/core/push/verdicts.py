@@ -16,7 +16,7 @@
 Rule: whose an entry is, its mark says; whether it is in step, its version says. No verdict compares values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import floor
@@ -27,9 +27,8 @@ from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow import lost_calls
 from phase_operator.core.push.desired import Wanted
 from phase_operator.core.push.facts import Facts
-from phase_operator.core.push.ledger import Row, RowState
+from phase_operator.core.push.ledger import Row, RowState, is_adding
 from phase_operator.core.push.looks import FIRST_VERSION, Listed, Look
-from phase_operator.core.push.marks import holder
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.sources import SourceState
@@ -71,7 +70,7 @@ def judge(place: EntryPlace, wanted: Wanted | None, row: Row | None, look: Look,
     """Return what to do about a place."""
     there = look.entries.get(place, ())
     row = _standing(row, look, facts) if row is not None else None
-    is_held = wanted is None and facts.desired.holds(place, row.source.name if row is not None else "")
+    is_held = wanted is None and _is_held(place, row, facts)
     due = _due(row, there, look, facts)
     if due is not None:
         return Verdict(Act.WAIT, row, until=due)
@@ -80,13 +79,17 @@ def judge(place: EntryPlace, wanted: Wanted | None, row: Row | None, look: Look,
     if len(there) > 1:
         return _several(there, wanted, row, look, facts, is_held=is_held)
     [entry] = there
-    if holder(entry.marks, facts.mark) != facts.mark:
-        # A lost change of ours may still come, whoever has the entry by then.
-        return _of_others(entry, wanted, row if row is not None and row.unclear_until else None, facts)
+    if not entry.is_kept_by(facts.mark):
+        return _of_others(entry, wanted, row, facts)
     row = row or _unknown(entry, look)
     if wanted is not None:
         return _ours(entry, wanted, row, look, facts)
     return Verdict(Act.NOTHING, _recorded(entry, row, look)) if is_held else _unwanted(entry, row, look, facts)
+
+
+def _is_held(place: EntryPlace, row: Row | None, facts: Facts) -> bool:
+    """Return whether a place stays as it is, since nobody can tell what should be there."""
+    return facts.desired.holds(place, row.source.name if row is not None else "")
 
 
 def _standing(row: Row, look: Look, facts: Facts) -> Row:
@@ -131,19 +134,27 @@ def _forgotten(row: Row, unclear_until: float) -> Row:
 def _absent(
     place: EntryPlace, wanted: Wanted | None, row: Row | None, look: Look, facts: Facts, *, is_held: bool
 ) -> Verdict:
-    if row is not None and row.state is RowState.ADDING:
-        is_ready = wanted is not None and row.attempt in facts.ready and row.source == wanted.source
-        row = row if is_ready else None
+    if is_adding(row) and not _is_ready(row, wanted, facts):
+        row = None
     if wanted is None:
         return Verdict(Act.NOTHING, row if is_held else None)
     if place in look.dynamic:
-        is_problem = facts.policies.update is not UpdatePolicy.IF_NOT_EXISTS
-        why = "a dynamic secret of that folder has this key"
-        return Verdict(Act.NOTHING, problem=_problem(place, why) if is_problem else None)
+        return _of_dynamic_secret(place, facts)
     if wanted.value is None:
         return Verdict(Act.READ, row)
     is_restored = row is not None and row.state is RowState.MADE
     return Verdict(Act.ADD, row, happening=Happening.RESTORED if is_restored else None)
+
+
+def _is_ready(row: Row, wanted: Wanted | None, facts: Facts) -> bool:
+    """Return whether this process is still to make the entry that a row announces, of the source that is wanted."""
+    return wanted is not None and row.attempt in facts.ready and row.source == wanted.source
+
+
+def _of_dynamic_secret(place: EntryPlace, facts: Facts) -> Verdict:
+    if facts.policies.update is UpdatePolicy.IF_NOT_EXISTS:
+        return Verdict(Act.NOTHING)
+    return Verdict(Act.NOTHING, problem=_problem(place, "a dynamic secret of that folder has this key"))
 
 
 def _due(row: Row | None, there: Sequence[Listed], look: Look, facts: Facts) -> float | None:
@@ -151,9 +162,9 @@ def _due(row: Row | None, there: Sequence[Listed], look: Look, facts: Facts) -> 
 
     What else is there meanwhile may go, and the entry come late: it would be made twice.
     """
-    if row is None or row.state is not RowState.ADDING or row.attempt in facts.ready | facts.refused:
+    if not is_adding(row) or row.attempt in facts.ready | facts.refused:
         return None
-    if any(each.version == FIRST_VERSION and holder(each.marks, facts.mark) == facts.mark for each in there):
+    if any(each.version == FIRST_VERSION and each.is_kept_by(facts.mark) for each in there):
         return None
     return lost_calls.next_look(_lost_at(row, facts), look.at)
 
@@ -164,6 +175,8 @@ def _lost_at(row: Row, facts: Facts) -> float:
 
 
 def _of_others(entry: Listed, wanted: Wanted | None, row: Row | None, facts: Facts) -> Verdict:
+    # A lost change of ours may still come, whoever has the entry by then.
+    row = row if row is not None and row.unclear_until else None
     if wanted is None or facts.policies.update is UpdatePolicy.IF_NOT_EXISTS:
         return Verdict(Act.NOTHING, row)
     if entry.marks or facts.policies.update is UpdatePolicy.OWNED or entry.is_rotating:
@@ -179,7 +192,7 @@ def _of_others(entry: Listed, wanted: Wanted | None, row: Row | None, facts: Fac
 
 def _ours(entry: Listed, wanted: Wanted, row: Row, look: Look, facts: Facts) -> Verdict:
     known = known_source(entry, row)
-    is_current = known is not None and (known == wanted.source or entry.place in facts.unchanged)
+    is_current = _is_current(known, wanted, facts)
     recorded = _row(entry, wanted.source, row) if is_current else _recorded(entry, row, look)
     is_as_wanted = is_current and entry.tags == wanted.tags and entry.type == wanted.type
     if is_as_wanted or facts.policies.update is UpdatePolicy.IF_NOT_EXISTS:
@@ -189,6 +202,11 @@ def _ours(entry: Listed, wanted: Wanted, row: Row, look: Look, facts: Facts) -> 
     if entry.type == EntryType.SEALED and not (is_current and wanted.type is EntryType.SEALED):
         return _sealed(entry, wanted, recorded, facts)
     return _changed(entry, wanted, recorded, is_current=is_current)
+
+
+def _is_current(known: SourceState | None, wanted: Wanted, facts: Facts) -> bool:
+    """Return whether a value is the one that is wanted; None is one of which nobody knows what it was made of."""
+    return known is not None and (known == wanted.source or wanted.place in facts.unchanged)
 
 
 def _changed(entry: Listed, wanted: Wanted, recorded: Row, *, is_current: bool) -> Verdict:
@@ -230,28 +248,37 @@ def _several(
     there: Sequence[Listed], wanted: Wanted | None, row: Row | None, look: Look, facts: Facts, *, is_held: bool
 ) -> Verdict:
     """Return the verdict on entries of one key, the oldest first: calls at the same time make them."""
-    ours = [each for each in there if holder(each.marks, facts.mark) == facts.mark]
-    kept = row if row is not None and row.state is not RowState.ADDING else None
+    ours = [each for each in there if each.is_kept_by(facts.mark)]
     if wanted is None and not is_held:
         # One after the other: what is not ours any more is judged no further.
         return _unwanted(ours[0], row or _unknown(ours[0], look), look, facts) if ours else Verdict(Act.NOTHING)
-    spare = tuple(each for each in ours if each is not there[0] and _is_untouched(each, row) and not each.is_rotating)
-    if spare and not is_held:
+    kept = None if is_adding(row) else row
+    spare = () if is_held else _spare(ours, there[0], row)
+    if spare:
         return Verdict(Act.REMOVE, kept, deleted=spare)
     why = f"Phase has it {len(there)} times; delete all but one in Phase"
     return Verdict(Act.NOTHING, kept, problem=_problem(there[0].place, why))
+
+
+def _spare(ours: Iterable[Listed], oldest: Listed, row: Row | None) -> tuple[Listed, ...]:
+    """Return the entries of ours that may be removed, of several of one key: not the oldest, and none with a change."""
+    return tuple(each for each in ours if each is not oldest and _is_untouched(each, row) and not each.is_rotating)
 
 
 def known_source(entry: Listed, row: Row | None) -> SourceState | None:
     """Return what the value of an entry of ours was made of; None if nobody can tell."""
     if entry.written_from is not None or row is None:
         return entry.written_from
+    return row.source if _has_value_of(row, entry) else None
+
+
+def _has_value_of(row: Row, entry: Listed) -> bool:
+    """Return whether an entry of ours has the value that a row tells of."""
     if row.state is RowState.ADDING:
-        return row.source if entry.version == FIRST_VERSION else None
-    is_same = row.id == entry.id and (
-        row.version == entry.version or (row.is_sealed and entry.type == EntryType.SEALED)
-    )
-    return row.source if is_same and row.state is RowState.MADE else None
+        return entry.version == FIRST_VERSION
+    if row.state is not RowState.MADE or row.id != entry.id:
+        return False
+    return row.version == entry.version or (row.is_sealed and entry.type == EntryType.SEALED)
 
 
 def _is_untouched(entry: Listed, row: Row | None) -> bool:
@@ -266,7 +293,7 @@ def _recorded(entry: Listed, row: Row, look: Look) -> Row:
     known = known_source(entry, row)
     if known is not None:
         return _row(entry, known, row)
-    return row if row.state is not RowState.ADDING else _unknown(entry, look)
+    return _unknown(entry, look) if is_adding(row) else row
 
 
 def _row(entry: Listed, source: SourceState, before: Row) -> Row:

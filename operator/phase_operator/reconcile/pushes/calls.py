@@ -179,14 +179,14 @@ class PushCalls:
         left = step.sent_until - self.now()
         if left <= 0 or subject.look is None:
             return
-        wanted = {each.entry.place: desired.entries.get(each.entry.place) for each in step.changes}
-        with Sent(self.now, subject, step.attempt, {place: each for place, each in wanted.items() if each is not None}):
+        wanted = desired.at(each.entry.place for each in step.changes)
+        with Sent(self.now, subject, step.attempt, wanted):
             memory = self._memory.open(subject.key.namespace)
             written = await self._api.put(caller.credential, step, caller.mark, memory, sent_within=left)
             subject.look = after_put(subject.look, step, caller.mark, written)
             with_value = {each.entry.place for each in step.changes if each.value is not None}
-            values = (each for place, each in wanted.items() if place in with_value and each is not None)
-            subject.values.remember(values, [each for each in written if each.place in with_value])
+            confirmed = [each for each in written if each.place in with_value]
+            subject.values.remember(desired.at(with_value).values(), confirmed)
         self._tell(subject, "put", "changed", written)
 
     async def _delete(self, subject: PushSubject, caller: PushCaller, step: Delete, _: Go) -> None:
