@@ -83,6 +83,11 @@ class Ledger:
     # When the newest attempt was announced, in seconds since 1970; 0 if there was none.
     last_attempt: float = 0.0
 
+    @property
+    def proven(self) -> tuple[Lease, ...]:
+        """The leases that are proven to be ours."""
+        return tuple(each for each in self.leases if each.is_proven)
+
     def of_state(self, *states: LeaseState) -> Iterator[Lease]:
         """Yield the leases in one of some states, the newest first."""
         return (each for each in self.leases if each.state in states)

@@ -53,14 +53,16 @@ def live(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[Ste
 
 def remove_all(ledger: Ledger, facts: Facts, until: float, now: float) -> Iterator[Step]:
     """Yield the steps of a deletion: all leases are given back, and at a moment it is over in any case."""
+    if not ledger.leases:
+        return
     living = tuple(ledger.of_state(LeaseState.ACTIVE, LeaseState.ENDED, LeaseState.RETIRING))
-    if ledger.leases and now >= until:
+    if now >= until:
         yield WriteLedger(Ledger(), not_revoked(each for each in ledger.leases if each.id))
     elif living and facts.wanted.revoke:
         yield _give_all_back(living, ledger, facts)
     elif living:
         yield WriteLedger(ledger.without(*(each.attempt for each in living)))
-    elif ledger.leases:
+    else:
         yield Wait(until)
 
 

@@ -110,10 +110,9 @@ def credentials_of(secret: Mapping[str, Any]) -> Credentials | None:
         found = parsed(base64.b64decode(encoded, validate=True).decode())
     except (binascii.Error, UnicodeDecodeError):
         return None
-    if not isinstance(found, list):
+    if not isinstance(found, list) or not all(map(_is_pair, found)):
         return None
-    pairs = [each for each in found if isinstance(each, list) and len(each) == 2 and all(map(_is_text, each))]
-    return [(key, SecretValue(value)) for key, value in pairs] if len(pairs) == len(found) else None
+    return [(key, SecretValue(value)) for key, value in found]
 
 
 def owner_uid(secret: Mapping[str, Any]) -> str:
@@ -123,5 +122,6 @@ def owner_uid(secret: Mapping[str, Any]) -> str:
     return next(ours, "")
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _is_pair(value: object) -> bool:
+    """Return whether a value is a credential, as a record has it: a list of its key and its value."""
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)

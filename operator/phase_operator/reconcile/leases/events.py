@@ -82,13 +82,18 @@ def _message(what: Happening, lease: Lease) -> str:
             return f"{named} was given back"
         case Happening.ORPHAN_FOUND:
             return f"{named} was made and its answer was lost: it is given back, since nobody has its credentials"
-        case Happening.NOT_REVOKED if not lease.is_proven:
-            which = named if lease.id else "a lease"
-            return (
-                f"the ledger names {which}, and has no proof that this operator asked for it: it is neither looked for "
-                "nor given back; either somebody wrote that status, or the operator has lost its digest key"
-            )
         case Happening.NOT_REVOKED:
-            return f"{named} could not be given back: it lives until {end}, if Phase takes it away then"
+            return _not_revoked(lease)
         case Happening.NOT_MADE:
             return "the answer to a call for a lease was lost, and Phase shows none: another one is asked for"
+
+
+def _not_revoked(lease: Lease) -> str:
+    if lease.is_proven:
+        end = timestamp(lease.ends_at)
+        return f"lease {lease.id} could not be given back: it lives until {end}, if Phase takes it away then"
+    which = f"lease {lease.id}" if lease.id else "a lease"
+    return (
+        f"the ledger names {which}, and has no proof that this operator asked for it: it is neither looked for nor "
+        "given back; either somebody wrote that status, or the operator has lost its digest key"
+    )

@@ -1,12 +1,12 @@
 """What is known of leases beyond one resource: the lists of Phase, the ledgers of others, and whose turn it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from math import inf
 from typing import Protocol
 
-from phase_operator.core.leases.facts import Call, Facts
-from phase_operator.core.leases.ledger import LeaseState, Ledger
+from phase_operator.core.leases.facts import Call, Facts, Listing
+from phase_operator.core.leases.ledger import Lease, LeasePlace, LeaseState, Ledger
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.lease_rate import LeaseRate
@@ -53,11 +53,10 @@ class KnownLeases:
         account = subject.account
         if account is None:
             return facts
-        proven = [each for each in ledger.leases if each.is_proven]
+        proven = ledger.proven
         places = {each.place for each in proven}
         newest = self._lists.newest(account, places)
         interval = max(float(facts.wanted.interval), self._lists.least_interval(account, places))
-        ours = (listing.find(each.id) for each in proven if (listing := newest.get(each.place)) and each.id)
         if _is_lost(ledger, facts):
             of_others, under_way = self._subjects.leases_beside(subject.key)
             facts = replace(facts, of_others=of_others, under_way=under_way)
@@ -66,7 +65,7 @@ class KnownLeases:
             wanted=replace(facts.wanted, interval=round(interval)),
             listings=newest,
             earlier=self._lists.before(account, places),
-            account=next((each.owner for each in ours if each is not None and each.owner), subject.holder),
+            account=_holder(proven, newest) or subject.holder,
         )
 
     def may_ask_at(self, caller: Caller, key: ObjectKey, now: float) -> float:
@@ -75,6 +74,12 @@ class KnownLeases:
         gate = self._gates.other_allowed_at(caller.account, moment)
         turn = self._rate.allowed_at(caller.account, key, moment)
         return now + max(turn - moment, _LOOK_AGAIN if gate == inf else gate - moment)
+
+
+def _holder(leases: Iterable[Lease], listings: Mapping[LeasePlace, Listing]) -> str:
+    """Return the id of the account that holds leases, as Phase lists them; "" if no list says it."""
+    listed = (listing.find(each.id) for each in leases if (listing := listings.get(each.place)) and each.id)
+    return next((each.owner for each in listed if each is not None and each.owner), "")
 
 
 def _is_lost(ledger: Ledger, facts: Facts) -> bool:

@@ -187,8 +187,7 @@ class LeaseRuns:
         query = source_query(admitted.ask, subject.account.name if subject.account is not None else "")
         warning = Warned(trouble.reason, trouble.message) if trouble is not None else None
         found = await self._targets.bring(context, query, lease, subject.holder, warning)
-        is_done = isinstance(found, Confirmed) or (found is not None and all(each.ready for each in found.targets))
-        written = lease.attempt if is_done else ""
+        written = lease.attempt if _are_in_step(found) else ""
         if written == subject.written:
             return found, driven
         subject.written = written
@@ -242,6 +241,11 @@ def _refusal(drive: Drive) -> ExpectedError | None:
         return Waiting(Reason.LEASE_REFUSED, f"spec.leaseTTL: {life} seconds are asked for, and Phase allows {limit}")
     default = f"the default life of the dynamic secret is {life} seconds, and Phase allows {limit}"
     return Waiting(Reason.LEASE_REFUSED, f"{default}: set spec.leaseTTL")
+
+
+def _are_in_step(found: Synced | Confirmed | None) -> bool:
+    """Return whether all targets have what they should have."""
+    return isinstance(found, Confirmed) or (found is not None and all(each.ready for each in found.targets))
 
 
 def _told(found: Synced | Confirmed | None, drive: Drive, ledger: Ledger, trouble: ExpectedError | None) -> Outcome:

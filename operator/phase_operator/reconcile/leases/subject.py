@@ -63,8 +63,12 @@ class Subject:
         attempts = {each.attempt for each in ledger.leases}
         self.answers = {attempt: each for attempt, each in self.answers.items() if attempt in attempts}
         self.revocations = {attempt: each for attempt, each in self.revocations.items() if attempt in attempts}
-        kept = {Look(each.place) for each in ledger.leases}
-        is_revoking = ledger.first(LeaseState.REVOKING) is not None
+        self._forget_failures()
+
+    def _forget_failures(self) -> None:
+        """Forget the failures of calls for which the ledger has no lease any more."""
+        looks = {Look(each.place) for each in self.ledger.leases}
+        is_revoking = self.ledger.first(LeaseState.REVOKING) is not None
         for what in list(self.failures):
-            if (isinstance(what, Look) and what not in kept) or (what is GiveBack and not is_revoking):
+            if (isinstance(what, Look) and what not in looks) or (what is GiveBack and not is_revoking):
                 del self.failures[what]

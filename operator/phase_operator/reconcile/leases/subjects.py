@@ -105,9 +105,9 @@ class Subjects:
         """
         others = [each for other, each in self._subjects.items() if other != key]
         ledgers = chain((each.ledger for each in others), self._not_served(key))
-        named = (lease.id for ledger in ledgers for lease in ledger.leases if lease.id and lease.is_proven)
-        answered = (call.id for each in others for call in each.calls.values() if call.id)
-        return frozenset(chain(named, answered)), frozenset(chain.from_iterable(map(_under_way, others)))
+        named = (lease.id for ledger in ledgers for lease in ledger.proven if lease.id)
+        given = chain.from_iterable(map(_given, others))
+        return frozenset(chain(named, given)), frozenset(chain.from_iterable(map(_under_way, others)))
 
     def _not_served(self, key: ObjectKey) -> Iterator[Ledger]:
         """Yield the ledgers of other resources that no run of this process has served yet."""
@@ -154,6 +154,11 @@ class Subjects:
             self._calls.forget(account)
             self._rate.prune(self._clock.monotonic())
         self._errands.let_account_go(account)
+
+
+def _given(subject: Subject) -> Iterator[str]:
+    """Return the leases that calls gave."""
+    return (call.id for call in subject.calls.values() if call.id)
 
 
 def _under_way(subject: Subject) -> Iterator[tuple[LeasePlace, int]]:
