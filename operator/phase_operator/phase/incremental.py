@@ -229,7 +229,7 @@ class IncrementalReader(Generic[Place]):
             return None
         sign = self._opens.get(path)
         if sign is not None and text[at] != sign:
-            raise self._misfit(sign, path) if text[at] in _BEGINNINGS else self._invalid()
+            raise self._not_opened(sign, path, text[at])
         found = self._parsed(text, at)
         if sign is not None:
             self._has_begun = True
@@ -280,6 +280,10 @@ class IncrementalReader(Generic[Place]):
         if found is None:
             raise self._invalid()
         return str(found[0])
+
+    def _not_opened(self, sign: str, path: Path, found: str) -> Transient:
+        """Return the error for what is found where a container has to begin: another value, or no JSON."""
+        return self._misfit(sign, path) if found in _BEGINNINGS else self._invalid()
 
     def _misfit(self, sign: str, path: Path) -> Transient:
         return wire.not_phase(self._host, wire.at_place(_MISFITS[sign], path))

@@ -33,6 +33,11 @@ class _Owner(Generic[Key]):
     # Its valid entry in the order of the turns.
     place: _Place | None = None
 
+    def drop_unplanned(self, is_planned: IsPlanned[Key]) -> None:
+        """Drop the most urgent keys that are planned otherwise by now."""
+        while self.keys and not is_planned(self.keys[0]):
+            heapq.heappop(self.keys)
+
 
 class KeysByTurn(Generic[Key]):
     """Owners take turns; the most urgent key of an owner goes first.
@@ -71,8 +76,7 @@ class KeysByTurn(Generic[Key]):
             owner = self._owners.get(place[3])
             if owner is None or owner.place != place:
                 continue
-            while owner.keys and not is_planned(owner.keys[0]):
-                heapq.heappop(owner.keys)
+            owner.drop_unplanned(is_planned)
             if not owner.keys:
                 del self._owners[owner.name]
             elif self._place_of(owner) != place:

@@ -94,9 +94,7 @@ class WorkloadRestarter:
             look.behind |= followed_targets.keys()
         match decision:
             case LeaveAlone(holds=holds):
-                why = _ORDERED if holds is None and self._is_blocked(workload) else holds
-                if why is not None:
-                    look.wait(workload, _admitted(workload, followed_targets), why)
+                self._leave_alone(workload, holds, followed_targets, look)
                 return True
             case Postpone(cause=cause, why=why, targets=targets):
                 look.wait(workload, targets, why, event=cause is not Cause.ROLLING_OUT)
@@ -107,6 +105,14 @@ class WorkloadRestarter:
                 return await self._roll_out(workload, decision, look)
             case _:
                 assert_never(decision)
+
+    def _leave_alone(
+        self, workload: Workload, holds: str | None, followed_targets: Mapping[TargetRef, FollowedTarget], look: Look
+    ) -> None:
+        """Record what keeps pods with older content, if anything does."""
+        why = _ORDERED if holds is None and self._is_blocked(workload) else holds
+        if why is not None:
+            look.wait(workload, _admitted(workload, followed_targets), why)
 
     def _note_progress(self, workload: Workload, look: Look) -> None:
         """Note whether the workload has a roll-out under way."""

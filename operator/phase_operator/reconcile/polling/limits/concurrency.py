@@ -64,6 +64,8 @@ class ConcurrencyShares:
     def __init__(self, places: int) -> None:
         self._places = places
         self._slow_places = places * SLOW_CALLS
+        # The most calls of all, by whether they are slow.
+        self._of_all = {False: places, True: self._slow_places}
         self._of_namespace = max(2, places // 2)
         self._slow_of_namespace = max(1, places // 4)
         self._of_host = max(1, places // 2)
@@ -121,7 +123,7 @@ class ConcurrencyShares:
             case "host":
                 return self._counts[gate] >= self._of_host
             case "all":
-                return self._counts[gate] >= (self._slow_places if gate.is_slow else self._places)
+                return self._counts[gate] >= self._of_all[gate.is_slow]
         return False
 
     def has_room(self, gate: ConcurrencyLimit, account: Hashable, namespace: str) -> bool:
@@ -138,7 +140,7 @@ class ConcurrencyShares:
                 has_none = not self._counts[_pair(gate.name, namespace, gate.is_slow)]
                 return count < _left(self._of_host, for_first=has_none)
             case "all":
-                places = self._slow_places if gate.is_slow else self._places
+                places = self._of_all[gate.is_slow]
                 if count < _left(places, for_first=False):
                     return True
                 return count < places and self._is_first(account, namespace, is_slow=gate.is_slow)
