@@ -74,6 +74,11 @@ def only(members: Mapping[str, T], *names: str) -> dict[str, T]:
     return {name: members[name] for name in names if name in members}
 
 
+def filled(members: Mapping[str, T]) -> dict[str, T]:
+    """Return those members of a JSON object that hold something: none that is empty, zero, false or null."""
+    return {name: value for name, value in members.items() if value}
+
+
 def bounded(value: str, longest: int) -> str:
     """Return a text of at most `longest` characters; a cut one ends in a digest, so that it stays distinct."""
     if len(value) <= longest:

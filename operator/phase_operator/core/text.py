@@ -102,6 +102,11 @@ def did_you_mean(found: Sequence[str]) -> str:
     return f"; did you mean {listing(found)}?" if found else ""
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: `1 pod`, `2 pods`; `many` is a plural that has more than an s."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 # The most names that a message shows.
 SHOWN = 5
 

@@ -62,6 +62,22 @@ class UserError(Exception):
         self.more = more
 
 
+class Suppressed:
+    """Ends a block quietly at a failure that means one of these; any other is raised."""
+
+    # A class, since a type checker takes a generator's block for one that raises whatever fails.
+
+    def __init__(self, *troubles: Trouble) -> None:
+        self._troubles = troubles
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        """Return whether the block ends quietly."""
+        return isinstance(error, UserError) and error.trouble in self._troubles
+
+
 def meaning(error: ApiError, request: Request, url: str) -> UserError:
     """Return what an answer of the API server at this address means, or that none came."""
     if error.status == 0:

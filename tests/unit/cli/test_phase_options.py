@@ -1,5 +1,7 @@
 """Where a token comes from, and to which hosts it may go."""
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from phase_operator.cli.common.failures import ExitCode, Failure
-from phase_operator.cli.common.phase import TokenOptions, check_host, host_option, token_options
+from phase_operator.cli.common.phase import TokenOptions, asked_token, check_host, host_option, token_options
 from phase_operator.core.source.query import base_url
 from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.ports import Token
@@ -68,6 +70,13 @@ def test_a_token_is_given_in_one_way(run: Ran, tmp_path: Path) -> None:
     (file := tmp_path / "token").write_text("x")
 
     assert run("--token-stdin", "--token-file", str(file), stdin="x").exit_code == ExitCode.USAGE
+
+
+def test_without_a_terminal_nobody_is_asked_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a token that nobody gave"))
+
+    with pytest.raises(click.UsageError, match="give the token with --token-file"):
+        asked_token()
 
 
 @pytest.mark.parametrize("host", ["https://console.phase.dev", "https://api.phase.dev"])

@@ -6,7 +6,18 @@ from typing import Any, cast
 import click
 import pytest
 
-from phase_operator.cli.common.resources import check_several, chosen, given, resource_of
+from phase_operator.api import names
+from phase_operator.cli.common.resources import (
+    check_several,
+    chosen,
+    given,
+    is_marked,
+    key_of,
+    place_of,
+    resource_of,
+    uid_of,
+)
+from phase_operator.core.values import ObjectKey
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import UserCluster
 from phase_operator.kube.user_errors import Trouble, UserError
@@ -130,3 +141,25 @@ def test_names_or_labels_or_all_is_clear() -> None:
 
 def test_a_resource_as_it_was_read_knows_its_kind() -> None:
     assert [resource_of({"kind": each.kind}) for each in OURS] == list(OURS)
+
+
+def test_a_resource_as_it_was_read_knows_its_place_and_its_key() -> None:
+    metadata = {"namespace": "shop", "name": "web", "uid": "u-1"}
+    read = [{"kind": each.kind, "metadata": metadata} for each in (PHASE_SECRETS, PUSH_SECRETS)]
+
+    assert [place_of(each) for each in read] == [ObjectKey("shop", "web")] * 2
+    assert [str(key_of(each)) for each in read] == ["shop/web", "PhasePushSecret:shop/web"]
+    assert [uid_of(each) for each in read] == ["u-1", "u-1"]
+    assert (place_of({}), uid_of({})) == (ObjectKey("", ""), "")
+
+
+def test_an_object_of_the_operator_is_known_by_its_mark() -> None:
+    owned = {"metadata": {"annotations": {names.ANNOTATION_OWNER: "shop/web"}}}
+    kept = {"metadata": {"labels": {names.LABEL_TARGET: names.LABEL_GENERATED_VALUE}}}
+
+    assert [is_marked(each) for each in (owned, kept, {"metadata": {"labels": {"app": "web"}}}, {})] == [
+        True,
+        True,
+        False,
+        False,
+    ]

@@ -1,6 +1,6 @@
 import pytest
 
-from phase_operator.core.text import close_tags, did_you_mean
+from phase_operator.core.text import close_tags, counted, did_you_mean
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,8 @@ def test_close_tags_are_found_by_their_spelling(wanted: list[str], tags: list[st
 def test_nothing_close_is_not_asked_about() -> None:
     assert did_you_mean([]) == ""
     assert did_you_mean(["a", "b"]).endswith('"a", "b"?')
+
+
+def test_a_number_has_its_noun() -> None:
+    assert [counted(number, "pod") for number in (0, 1, 2)] == ["0 pods", "1 pod", "2 pods"]
+    assert [counted(number, "entry", "entries") for number in (1, 2)] == ["1 entry", "2 entries"]

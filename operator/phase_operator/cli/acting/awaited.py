@@ -9,8 +9,9 @@ from enum import Enum, auto
 from typing import Any
 
 from phase_operator.api.reasons import Reason
-from phase_operator.cli.common.standing import Standing, is_suspended, standing, sync_answered, sync_asked
-from phase_operator.core.json_access import mapping, text
+from phase_operator.cli.common.resources import uid_of
+from phase_operator.cli.common.standing import Standing, is_current, is_suspended, standing, sync_answered, sync_asked
+from phase_operator.core.json_access import mapping
 
 # An operator that cannot read says why in the status and does not answer the annotation. Until it has looked, the
 # status may still be about the time before.
@@ -34,6 +35,8 @@ class Verdict:
     says: str
 
 
+# Of a resource that should have stayed, and of one that should go.
+_DELETED, _GONE = Verdict(Ending.NOT_DONE, "it was deleted meanwhile"), Verdict(Ending.DONE, "gone")
 # A resource as it was read, None if it is gone, and the seconds since it was asked -> its end, or None: not yet.
 Judge = Callable[[Mapping[str, Any] | None, float], Verdict | None]
 
@@ -45,14 +48,15 @@ def synced(uid: str, value: str, before: str | None) -> Judge:
     """
 
     def judge(found: Mapping[str, Any] | None, waited: float) -> Verdict | None:
-        if (over := _gone(found, uid)) is not None or found is None:
-            return over
-        if is_suspended(found):
+        there = _same(found, uid)
+        if there is None:
+            return _DELETED
+        if is_suspended(there):
             return Verdict(Ending.NOT_DONE, "it was suspended meanwhile")
-        now = standing(found)
-        answered = sync_answered(found)
+        now = standing(there)
+        answered = sync_answered(there)
         # Whoever asks after us asks for a later read; a tool that sets an old value again does not.
-        if answered == value or (answered == sync_asked(found) and answered != before):
+        if answered == value or (answered == sync_asked(there) and answered != before):
             return _answered(now)
         if now.ready is False and now.is_current and now.is_stalled and waited >= _LOOKED:
             return Verdict(Ending.NOT_DONE, str(now))
@@ -72,11 +76,12 @@ def suspended(uid: str) -> Judge:
 
     def judge(found: Mapping[str, Any] | None, waited: float) -> Verdict | None:
         del waited
-        if (over := _gone(found, uid)) is not None or found is None:
-            return over
-        if not is_suspended(found):
+        there = _same(found, uid)
+        if there is None:
+            return _DELETED
+        if not is_suspended(there):
             return Verdict(Ending.NOT_DONE, "somebody took the suspension away meanwhile")
-        now = standing(found)
+        now = standing(there)
         if not now.is_current:
             return None
         if now.reason == Reason.SUSPENDED:
@@ -92,10 +97,10 @@ def taken_in(uid: str) -> Judge:
 
     def judge(found: Mapping[str, Any] | None, waited: float) -> Verdict | None:
         del waited
-        if found is None or _uid(found) != uid:
-            return Verdict(Ending.DONE, "gone")
-        metadata, status = mapping(found.get("metadata")), mapping(found.get("status"))
-        if "deletionTimestamp" in metadata or status.get("observedGeneration") == metadata.get("generation"):
+        there = _same(found, uid)
+        if there is None:
+            return _GONE
+        if "deletionTimestamp" in mapping(there.get("metadata")) or is_current(there):
             return Verdict(Ending.DONE, "taken in")
         return None
 
@@ -107,17 +112,13 @@ def gone(uid: str) -> Judge:
 
     def judge(found: Mapping[str, Any] | None, waited: float) -> Verdict | None:
         del waited
-        is_there = found is not None and _uid(found) == uid
-        return None if is_there else Verdict(Ending.DONE, "gone")
+        return _GONE if _same(found, uid) is None else None
 
     return judge
 
 
-def _gone(found: Mapping[str, Any] | None, uid: str) -> Verdict | None:
-    if found is None or _uid(found) != uid:
-        return Verdict(Ending.NOT_DONE, "it was deleted meanwhile")
-    return None
-
-
-def _uid(found: Mapping[str, Any]) -> str:
-    return text(mapping(found.get("metadata")).get("uid"))
+def _same(found: Mapping[str, Any] | None, uid: str) -> Mapping[str, Any] | None:
+    """Return a resource if it is the one with this uid; None if that one is gone."""
+    if found is None:
+        return None
+    return found if uid_of(found) == uid else None

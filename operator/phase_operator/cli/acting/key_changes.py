@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import mapping, mappings, text, texts
+from phase_operator.cli.common.appliers import managed
+from phase_operator.core.json_access import mapping, text, texts
 from phase_operator.core.targets.fingerprint import KeyDigests, name_digest, recorded_digests
 from phase_operator.core.targets.merge import read_mark
 from phase_operator.core.targets.owned_fields import data_keys
@@ -58,7 +59,7 @@ def key_state(metadata: Mapping[str, Any] | None) -> KeyState:
     """Return what an object's metadata shows of its keys; None: the object does not exist."""
     if metadata is None:
         return KeyState()
-    entries = [each for each in mappings(metadata.get("managedFields")) if not each.get("subresource")]
+    entries = list(managed(metadata))
     annotations = texts(metadata.get("annotations"))
     recorded = [annotations.get(names.ANNOTATION_KEYS, ""), *_shares(entries, annotations)]
     found = (recorded_digests(each) for each in recorded)
@@ -74,16 +75,23 @@ def _shares(entries: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]
 
 def key_changes(before: KeyState, after: KeyState) -> KeyChanges:
     """Return what changed between two looks at one object, or at two versions of one target."""
-    old, new = _by_name(before), _by_name(after)
-    comparable = old is not None and new is not None and _makers(before) == _makers(after)
+    digests = _comparable(before, after)
     both = before.keys & after.keys
-    changed = [key for key in both if comparable and _differs(key, old or {}, new or {})]
+    changed = [] if digests is None else [key for key in both if _differs(key, *digests)]
     return KeyChanges(
         tuple(sorted(after.keys - before.keys)),
         tuple(sorted(before.keys - after.keys)),
         tuple(sorted(changed)),
-        is_part=bool(both) and not comparable and _wholes(before) != _wholes(after),
+        is_part=bool(both) and digests is None and _wholes(before) != _wholes(after),
     )
+
+
+def _comparable(before: KeyState, after: KeyState) -> tuple[dict[bytes, bytes], dict[bytes, bytes]] | None:
+    """Return the digests of the values before and after; None if they cannot be compared."""
+    old, new = _by_name(before), _by_name(after)
+    if old is None or new is None or _makers(before) != _makers(after):
+        return None
+    return old, new
 
 
 def _differs(key: str, old: Mapping[bytes, bytes], new: Mapping[bytes, bytes]) -> bool:

@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 from phase_operator.cli.acting.awaited import Ending, Judge, Verdict
 from phase_operator.cli.common.cluster import all_of
+from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.kube.user_cluster import UserCluster
 from phase_operator.kube.user_resources import Resource
 
@@ -67,6 +70,14 @@ async def verdicts(
                 told = waited
                 say(_progress(left, longest - waited))
             await clock.sleep(min(_PAUSE + _EACH * len(left), max(longest - waited, 0.01)))
+
+
+def end_by(endings: Sequence[Ending], late: str) -> None:
+    """End a command as its waits ended: raise Failure with what `late` says of those that took too long, else Exit."""
+    if number := endings.count(Ending.TIMED_OUT):
+        raise Failure(f"{number} of {len(endings)} {late}", ExitCode.TIMED_OUT)
+    if Ending.NOT_DONE in endings:
+        raise click.exceptions.Exit(ExitCode.NO)
 
 
 def _progress(left: Sequence[Awaited], seconds: float) -> str:

@@ -92,6 +92,10 @@ def undoing(resource: Mapping[str, Any]) -> str:
     return f"{found} applies it, without spec.suspend: this stays as long as that is so"
 
 
+def managed(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield what field managers have of an object; what they have of its status is left out."""
+    return (entry for entry in mappings(metadata.get("managedFields")) if not entry.get("subresource"))
+
+
 def _managed(resource: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    entries = mappings(mapping(resource.get("metadata")).get("managedFields"))
-    return (entry for entry in entries if not entry.get("subresource"))
+    return managed(mapping(resource.get("metadata")))

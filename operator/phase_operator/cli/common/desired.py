@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api.reasons import Reason
+from phase_operator.cli.common.resources import place_of
 from phase_operator.core.access.default_host import host_of, with_host
 from phase_operator.core.access.tenancy import check_targets, impersonates
 from phase_operator.core.errors import Invalid
@@ -71,7 +72,7 @@ def subject(
     `existing` is the resource as the cluster has it, with its uid and status. `default_host` is the operator's setting;
     if it is not known, the status may say where a resource was asked that names no host.
     """
-    name = text(mapping(body.get("metadata")).get("name"))
+    name = place_of(body).name
     if not name:
         raise Invalid(Reason.INVALID_SPEC, "metadata.name: the resource has no name")
     raw, there = mapping(body.get("spec")), mapping(existing)

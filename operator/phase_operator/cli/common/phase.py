@@ -71,7 +71,9 @@ class TokenOptions:
 
 
 def asked_token() -> SecretValue:
-    """Ask a person for a token; what is typed is not shown."""
+    """Ask a person on a terminal for a token; what is typed is not shown. Raise UsageError without a terminal."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("give the token with --token-file, --token-stdin or $PHASE_TOKEN")
     return _token(str(click.prompt("Token of Phase (not shown)", hide_input=True, err=True)), "what was typed")
 
 

@@ -9,9 +9,11 @@ import click
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.cli.common.options import Decorator, combined, selector_option
+from phase_operator.core.json_access import mapping, text
 from phase_operator.core.object_names import is_object_name
 from phase_operator.core.refs import Kind
 from phase_operator.core.text import clean
+from phase_operator.core.values import ObjectKey
 from phase_operator.kube.listing import Page
 from phase_operator.kube.user_cluster import UserCluster
 from phase_operator.kube.user_errors import Trouble, UserError
@@ -48,15 +50,15 @@ class Given:
         return f"{self.resource.kind.lower()}.{names.GROUP}/{self.name}"
 
 
-def given(text: str, *, objects: bool = False) -> Given:
+def given(word: str, *, objects: bool = False) -> Given:
     """Parse NAME or KIND/NAME; a name alone is a PhaseSecret's. With `objects`, Secrets and ConfigMaps count too."""
-    kind, slash, name = text.rpartition("/")
+    kind, slash, name = word.rpartition("/")
     known = {**_SPELLINGS, **(_OBJECTS if objects else {})}
     resource = known.get(kind.lower()) if slash else OURS[0]
     if resource is None or not name:
         listed = ", ".join(dict.fromkeys(each.kind.lower() for each in known.values()))
         how = f"write NAME or KIND/NAME, where KIND is one of {listed}"
-        raise click.UsageError(f'"{clean(text)}" names no resource: {how}')
+        raise click.UsageError(f'"{clean(word)}" names no resource: {how}')
     if not is_object_name(name):
         # `..` would be another path, and so another object or all of them.
         raise click.UsageError(f'"{clean(name)}" is no name of an object')
@@ -111,9 +113,9 @@ def several_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def check_several(named: Sequence[str], selector: str, *, everything: bool, all_namespaces: bool) -> None:
     """Raise UsageError unless it is said which resources are meant: by name, or by label, or all of them."""
-    if named and (selector or everything or all_namespaces):
+    if named and any((selector, everything, all_namespaces)):
         raise click.UsageError("give either names, or -l, --all and -A")
-    if not (named or selector or everything):
+    if not any((named, selector, everything)):
         raise click.UsageError("name resources, or choose them by -l LABELS or --all")
     for each in named:
         given(each)
@@ -122,6 +124,30 @@ def check_several(named: Sequence[str], selector: str, *, everything: bool, all_
 def resource_of(found: Mapping[str, Any]) -> Resource:
     """Return the kind of one of our resources, as it was read."""
     return kind_named(found.get("kind")) or OURS[0]
+
+
+def place_of(found: Mapping[str, Any]) -> ObjectKey:
+    """Return namespace and name of an object, as it was read."""
+    metadata = mapping(found.get("metadata"))
+    return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
+
+
+def key_of(found: Mapping[str, Any]) -> ObjectKey:
+    """Return the key of one of our resources, as it was read; that of a PhaseSecret names no kind."""
+    kind = text(found.get("kind"))
+    return place_of(found)._replace(kind="" if kind == names.KIND_PHASE_SECRET else kind)
+
+
+def is_marked(found: Mapping[str, Any]) -> bool:
+    """Return whether an object has a mark of the operator: it writes the object, or keeps something in it."""
+    metadata = mapping(found.get("metadata"))
+    is_owned = names.ANNOTATION_OWNER in mapping(metadata.get("annotations"))
+    return is_owned or names.LABEL_TARGET in mapping(metadata.get("labels"))
+
+
+def uid_of(found: Mapping[str, Any]) -> str:
+    """Return the uid of an object, as it was read."""
+    return text(mapping(found.get("metadata")).get("uid"))
 
 
 def kind_named(kind: object) -> Resource | None:

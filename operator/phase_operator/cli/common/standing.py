@@ -32,19 +32,37 @@ class Standing:
         return f"not ready: {self.reason}: {self.message}"
 
 
+def conditions(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the conditions of an object of whatever kind, by their types."""
+    return {text(each.get("type")): each for each in mappings(mapping(body.get("status")).get("conditions"))}
+
+
+def is_true(condition: Mapping[str, Any]) -> bool:
+    """Return whether a condition is true; one that is not there, and so empty, is not."""
+    return condition.get("status") == "True"
+
+
+def ready_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the Ready condition of an object; an empty one if there is none."""
+    return conditions(body).get("Ready", {})
+
+
+def is_current(body: Mapping[str, Any]) -> bool:
+    """Return whether the status of a resource is about its spec as it is now."""
+    return count(body, "observedGeneration") == number(mapping(body.get("metadata")).get("generation"))
+
+
 def standing(resource: Mapping[str, Any]) -> Standing:
     """Return where a resource stands."""
-    status = mapping(resource.get("status"))
-    conditions = {text(each.get("type")): each for each in mappings(status.get("conditions"))}
-    ready = conditions.get("Ready")
-    if ready is None:
+    ready = ready_of(resource)
+    if not ready:
         return Standing(None)
     return Standing(
-        ready.get("status") == "True",
+        is_true(ready),
         clean(text(ready.get("reason"))),
         clean(text(ready.get("message"))),
-        is_current=status.get("observedGeneration") == mapping(resource.get("metadata")).get("generation"),
-        is_stalled=mapping(conditions.get("Stalled")).get("status") == "True",
+        is_current=is_current(resource),
+        is_stalled=is_true(conditions(resource).get("Stalled", {})),
     )
 
 

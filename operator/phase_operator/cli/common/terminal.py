@@ -5,7 +5,7 @@ Rule: text of others is made safe before it is printed; it could contain sequenc
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -71,10 +71,15 @@ def cut(text: str, longest: int) -> str:
 
 def print_yaml(documents: Sequence[Mapping[str, Any]]) -> None:
     """Print objects as a YAML stream."""
-    for number, each in enumerate(documents):
+    print_documents(map(as_yaml, documents))
+
+
+def print_documents(written: Iterable[str]) -> None:
+    """Print documents of YAML as a stream."""
+    for number, each in enumerate(written):
         if number:
             click.echo("---")
-        click.echo(as_yaml(each), nl=False)
+        click.echo(each, nl=False)
 
 
 def say(text: str) -> None:

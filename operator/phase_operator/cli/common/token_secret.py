@@ -12,7 +12,8 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.cli.common.failures import Failure
-from phase_operator.core.json_access import mapping, text, texts
+from phase_operator.cli.common.resources import is_marked
+from phase_operator.core.json_access import at, mapping, text, texts
 from phase_operator.core.source.query import Ask
 from phase_operator.core.text import clean_listing
 from phase_operator.core.values import ObjectKey, SecretValue
@@ -43,14 +44,19 @@ def token_in(secret: Mapping[str, Any], key: ObjectKey) -> Token:
         raise Failure(
             f'Secret {key} has no key "{names.TOKEN_KEY}": make it with `kubectl phase auth create {key.name}`'
         )
-    try:
-        token = base64.b64decode(encoded, validate=True).decode() if len(encoded) <= _LONGEST else ""
-    except (binascii.Error, UnicodeDecodeError):
-        token = ""
-    if not token.strip():
+    token = (decoded(encoded) or "").strip() if len(encoded) <= _LONGEST else ""
+    if not token:
         raise Failure(f'Secret {key} holds no token under "{names.TOKEN_KEY}"')
     hosts = texts(mapping(secret.get("metadata")).get("annotations")).get(names.ANNOTATION_ALLOWED_HOSTS)
-    return Token(SecretValue(token.strip()), hosts)
+    return Token(SecretValue(token), hosts)
+
+
+def decoded(encoded: str) -> str | None:
+    """Return the text that a Secret holds under a key; None if it is no text."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def token_secret(key: ObjectKey, token: Token) -> dict[str, Any]:
@@ -95,15 +101,12 @@ def standing(secret: Mapping[str, Any] | None, token: Token) -> Standing:
     """Return what stands where a token's Secret is to be."""
     if secret is None:
         return Standing(Place.FREE)
-    metadata = mapping(secret.get("metadata"))
-    if names.ANNOTATION_OWNER in mapping(metadata.get("annotations")) or names.LABEL_TARGET in mapping(
-        metadata.get("labels")
-    ):
+    if is_marked(secret):
         return Standing(Place.BARRED, "the operator writes it for a resource, and would write over the token")
     held = mapping(secret.get("data"))
     if others := held.keys() - {names.TOKEN_KEY}:
         return Standing(Place.TAKEN, f"it holds other keys: {clean_listing(others)}")
-    hosts = texts(metadata.get("annotations")).get(names.ANNOTATION_ALLOWED_HOSTS)
+    hosts = texts(at(secret, ("metadata", "annotations"))).get(names.ANNOTATION_ALLOWED_HOSTS)
     is_same = _same_token(text(held.get(names.TOKEN_KEY)), token) and token.hosts in (None, hosts)
     if is_same:
         return Standing(Place.SAME)
@@ -111,8 +114,5 @@ def standing(secret: Mapping[str, Any] | None, token: Token) -> Standing:
 
 
 def _same_token(encoded: str, token: Token) -> bool:
-    try:
-        held = base64.b64decode(encoded, validate=True).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
-        return False
-    return SecretValue(held) == token.text
+    held = decoded(encoded)
+    return held is not None and SecretValue(held.strip()) == token.text

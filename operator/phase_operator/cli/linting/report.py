@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phase_operator.cli.linting.findings import Finding, Level
-from phase_operator.core.text import clean
+from phase_operator.core.text import clean, counted
 
 # GitHub's workflow commands: what ends a message, and what ends a property before it.
 _IN_MESSAGES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -65,13 +65,9 @@ def summary(found: Sequence[Placed], checked: int, others: int, unread: int = 0)
     """Return what was looked at and what came of it, in one line."""
     errors = sum(each.finding.level is Level.ERROR for each in found)
     skipped = f", {others} of other kinds skipped" if others else ""
-    skipped += f", {_counted(unread, 'file')} passed over that cannot be read as YAML" if unread else ""
-    counted = (_counted(errors, "error"), _counted(len(found) - errors, "warning"))
-    return f"{_counted(checked, 'resource')} checked{skipped}: {', '.join(counted)}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    skipped += f", {counted(unread, 'file')} passed over that cannot be read as YAML" if unread else ""
+    faults = f"{counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}"
+    return f"{counted(checked, 'resource')} checked{skipped}: {faults}"
 
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:

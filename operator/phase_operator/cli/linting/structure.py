@@ -9,6 +9,7 @@ from typing import Any
 
 from phase_operator.cli.common.yaml_lines import FieldPath
 from phase_operator.cli.linting.findings import Finding
+from phase_operator.core.text import counted
 
 Schema = Mapping[str, Any]
 LIST_TYPE = "x-kubernetes-list-type"
@@ -30,7 +31,7 @@ def unknown_fields(schema: Schema, value: Any, path: FieldPath = ()) -> Iterator
     if isinstance(value, list):
         for number, each in enumerate(value):
             yield from unknown_fields(schema.get("items", {}), each, (*path, number))
-    if not isinstance(value, Mapping) or not schema.keys() & _FIELDS:
+    if not _has_fields(schema, value):
         return
     for key, each in value.items():
         inner = part(schema, key)
@@ -44,7 +45,7 @@ def pruned(schema: Schema, value: Any) -> Any:
     """Return a value without what the API server drops: unknown fields, and nulls of fields that may not be null."""
     if isinstance(value, list):
         return [pruned(schema.get("items", {}), each) for each in value]
-    if not isinstance(value, Mapping) or not schema.keys() & _FIELDS:
+    if not _has_fields(schema, value):
         return value
     parts = ((key, each, part(schema, key)) for key, each in value.items())
     return {
@@ -52,6 +53,11 @@ def pruned(schema: Schema, value: Any) -> Any:
         for key, each, inner in parts
         if inner is not None and (each is not None or inner.get("nullable"))
     }
+
+
+def _has_fields(schema: Schema, value: Any) -> bool:
+    """Return whether a value is an object, of which the schema says what may be in it."""
+    return isinstance(value, Mapping) and bool(schema.keys() & _FIELDS)
 
 
 def faults(schema: Schema, value: Any, path: FieldPath = ()) -> Iterator[Finding]:
@@ -130,13 +136,9 @@ def _size(
 ) -> Iterator[Finding]:
     least, most = (schema.get(bound, len(value)) for bound in bounds)
     if len(value) < least:
-        yield Finding(path, f"has to have at least {_counted(least, unit)}")
+        yield Finding(path, f"has to have at least {counted(least, unit)}")
     if len(value) > most:
-        yield Finding(path, f"has {_counted(len(value), unit)}, and may have {most}", is_blocking=True)
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+        yield Finding(path, f"has {counted(len(value), unit)}, and may have {most}", is_blocking=True)
 
 
 _Check = Callable[[Schema, Any, FieldPath], Iterator[Finding]]

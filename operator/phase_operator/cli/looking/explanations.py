@@ -10,10 +10,10 @@ from textwrap import TextWrapper
 from typing import Any
 
 from phase_operator.api.reasons import CATALOGUE, EVENTS, Entry
+from phase_operator.cli.common.standing import is_current, is_true, ready_of
 from phase_operator.cli.common.subjects import Subject
 from phase_operator.cli.looking.next_steps import NOT_YET, Step, names_in, next_steps
-from phase_operator.cli.looking.rows import condition
-from phase_operator.core.json_access import mapping, mappings, number, strings, text
+from phase_operator.core.json_access import mapping, mappings, strings, text
 from phase_operator.core.text import clean
 
 _INDENT = "  "
@@ -64,22 +64,24 @@ def of_reason(reason: str, entry: Entry) -> list[Part]:
 def of_resource(body: Mapping[str, Any]) -> list[Part]:
     """Return what a resource says, what that means, which targets are not in step, and what to run next."""
     status, metadata = mapping(body.get("status")), mapping(body.get("metadata"))
-    ready = condition(status)
-    is_judged = bool(ready) and number(status.get("observedGeneration")) == number(metadata.get("generation"))
+    ready = ready_of(body)
+    is_judged = bool(ready) and is_current(body)
     name = (
         f"{clean(text(body.get('kind')))} {clean(text(metadata.get('namespace')))}/{clean(text(metadata.get('name')))}"
     )
     targets = [each for each in mappings(status.get("targets")) if each.get("ready") is not True]
     reason = text(ready.get("reason")) if is_judged else NOT_YET
     steps = next_steps(reason, names_in(body, _subjects(targets)[:_MOST]))
-    if not is_judged:
-        parts = [Part(f"{name} waits", (_NOT_JUDGED,))]
-    else:
-        verdict = "is ready" if ready.get("status") == "True" else "is not ready"
-        parts = [Part(f"{name} {verdict}: {clean(reason)}", _message(ready)), *_meanings([reason])]
-        others = dict.fromkeys(text(each.get("reason")) for each in targets)
-        parts += [*_of_targets(targets), *_meanings(each for each in others if each != reason)]
+    parts = _judged(name, ready, targets) if is_judged else [Part(f"{name} waits", (_NOT_JUDGED,))]
     return [*parts, *_waiting(status), Part("Next", tuple(_lines(steps)))]
+
+
+def _judged(name: str, ready: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]) -> list[Part]:
+    """Return what the operator says of a resource and of the targets that are not in step, and what that means."""
+    reason, verdict = text(ready.get("reason")), "is ready" if is_true(ready) else "is not ready"
+    parts = [Part(f"{name} {verdict}: {clean(reason)}", _message(ready)), *_meanings([reason])]
+    others = dict.fromkeys(text(each.get("reason")) for each in targets)
+    return [*parts, *_of_targets(targets), *_meanings(each for each in others if each != reason)]
 
 
 def written(parts: Sequence[Part]) -> str:

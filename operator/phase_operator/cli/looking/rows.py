@@ -5,15 +5,23 @@ Rule: both may hold anything, of any length. Each cell is one bounded line, so a
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.reasons import ConditionType, Reason
 from phase_operator.cli.common.ages import age_since, age_text
+from phase_operator.cli.common.standing import is_current, is_true, ready_of
 from phase_operator.cli.common.terminal import Tone, cut, shown, toned
-from phase_operator.core.json_access import mapping, mappings, number, text
+from phase_operator.core.json_access import at, mapping, mappings, text
 from phase_operator.core.timestamps import moment_of
 
+_COLUMNS = (
+    *("NAMESPACE", "KIND", "NAME", "APP/ENV:PATH", "READY", "REASON", "TARGETS", "KEYS", "CHANGED", "CONFIRMED"),
+    *("AGE", "MESSAGE"),
+)
+# Those between the first two and the last two.
+_ALWAYS = (True,) * (len(_COLUMNS) - 4)
 _LONGEST_SOURCE, _LONGEST_REASON = 60, 32
 # As tabulate sets them.
 _BESIDE = "  "
@@ -64,12 +72,7 @@ class Layout:
 
     def head(self) -> list[str]:
         """Return the names of the columns."""
-        return [
-            *(["NAMESPACE"] if self.namespaces else []),
-            *(["KIND"] if self.kinds else []),
-            *("NAME", "APP/ENV:PATH", "READY", "REASON", "TARGETS", "KEYS", "CHANGED", "CONFIRMED"),
-            *(["AGE", "MESSAGE"] if self.wide else []),
-        ]
+        return list(compress(_COLUMNS, self._shown))
 
     def is_news(self, row: Row, before: Row | None) -> bool:
         """Return whether a row shows something else than it did before, apart from ages that grow."""
@@ -79,29 +82,32 @@ class Layout:
 
     def cells(self, row: Row, now: float | None, confirmed: int | None) -> list[str]:
         """Return the cells of a row; `confirmed` is the age of the last confirmation."""
-        return [
-            *([row.namespace] if self.namespaces else []),
-            *([row.kind] if self.kinds else []),
-            *(row.name, row.source, _ready(row.ready), row.reason, row.targets, row.keys),
-            *(age_since(row.changed, now), age_text(confirmed)),
-            *([age_since(row.created, now), row.message] if self.wide else []),
-        ]
+        every = (
+            *(row.namespace, row.kind, row.name, row.source, _ready(row.ready), row.reason, row.targets, row.keys),
+            *(age_since(row.changed, now), age_text(confirmed), age_since(row.created, now), row.message),
+        )
+        return list(compress(every, self._shown))
+
+    @property
+    def _shown(self) -> tuple[bool, ...]:
+        """Which of all columns there are."""
+        return (self.namespaces, self.kinds, *_ALWAYS, self.wide, self.wide)
 
 
 def row_of(body: Mapping[str, Any]) -> Row:
     """Return the row of a resource, whatever it holds."""
     metadata, status = mapping(body.get("metadata")), mapping(body.get("status"))
-    kind, ready = text(body.get("kind")), condition(status)
-    is_current = number(status.get("observedGeneration")) == number(metadata.get("generation"))
+    kind, ready = text(body.get("kind")), ready_of(body)
+    is_now = is_current(body)
     targets = list(mappings(status.get("targets")))
     return Row(
         kind=shown(kind),
         namespace=shown(metadata.get("namespace")),
         name=shown(metadata.get("name")),
         uid=text(metadata.get("uid")),
-        source=cut(_source(mapping(body.get("spec")), _read(status) if is_current else {}), _LONGEST_SOURCE),
-        ready=_READY.get(text(ready.get("status"))) if is_current else None,
-        reason=cut(shown(ready.get("reason")) if is_current and ready else _NOT_LOOKED_AT, _LONGEST_REASON),
+        source=cut(_source(mapping(body.get("spec")), _read(body) if is_now else {}), _LONGEST_SOURCE),
+        ready=_READY.get(text(ready.get("status"))) if is_now else None,
+        reason=cut(shown(ready.get("reason")) if is_now and ready else _NOT_LOOKED_AT, _LONGEST_REASON),
         reasons=frozenset(text(each.get("reason")) for each in (ready, *targets)),
         targets=_share(sum(each.get("ready") is True for each in targets), len(targets)) if targets else "-",
         keys=_keys(kind, status),
@@ -109,11 +115,6 @@ def row_of(body: Mapping[str, Any]) -> Row:
         created=moment_of(metadata.get("creationTimestamp")),
         message=shown(ready.get("message")),
     )
-
-
-def condition(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the Ready condition of a status; an empty one if there is none."""
-    return next((each for each in mappings(status.get("conditions")) if each.get("type") == ConditionType.READY), {})
 
 
 def summary(rows: Iterable[Row]) -> str:
@@ -143,11 +144,11 @@ def _ready(verdict: bool | None) -> str:
     return "Unknown" if verdict is None else str(verdict)
 
 
-def _read(status: Mapping[str, Any]) -> Mapping[str, Any]:
+def _read(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what the operator read last, if the spec asks for that: a run that failed leaves what was read before."""
-    ready = condition(status)
-    is_in_step = ready.get("status") == "True" and ready.get("reason") != Reason.SUSPENDED
-    return mapping(status.get("source")) if is_in_step else {}
+    ready = ready_of(body)
+    is_in_step = is_true(ready) and ready.get("reason") != Reason.SUSPENDED
+    return at(body, ("status", "source")) if is_in_step else {}
 
 
 def _source(spec: Mapping[str, Any], read: Mapping[str, Any]) -> str:

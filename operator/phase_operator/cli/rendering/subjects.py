@@ -29,6 +29,11 @@ class Subjects:
     without_objects: int = 0
     others: int = 0
 
+    @property
+    def has_ours(self) -> bool:
+        """Whether there is any resource of ours."""
+        return bool(self.found or self.refused or self.without_objects)
+
 
 def subjects(
     documents: Iterable[Document], namespace: str, default_host: str | None, tell: Callable[[str], None]

@@ -20,7 +20,7 @@ from phase_operator.core.source.query import source_query
 from phase_operator.core.source.selection import nothing_selected
 from phase_operator.core.targets.annotation_limit import check_marks
 from phase_operator.core.targets.available import asked_in_vain
-from phase_operator.core.text import clean_listing, listing
+from phase_operator.core.text import clean_listing, counted, listing
 from phase_operator.core.values import Snapshot
 from phase_operator.reconcile.run.loss_guard import LossGuard
 
@@ -99,5 +99,4 @@ def _made(guard: LossGuard) -> Made:
 
 
 def _left_out(left: LeftOut) -> str:
-    entries = "1 entry" if left.count == 1 else f"{left.count} entries"
-    return f"leaves out {entries}, since {_WHY[left.why]}: {listing(left.keys)}"
+    return f"leaves out {counted(left.count, 'entry', 'entries')}, since {_WHY[left.why]}: {listing(left.keys)}"
