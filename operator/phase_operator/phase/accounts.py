@@ -3,6 +3,7 @@
 Rule: this is for people. No decision of the operator depends on it.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -34,6 +35,11 @@ class AccountToken:
 
     name: str
     expires_at: float | None
+
+    @property
+    def end(self) -> float:
+        """When it ends: infinity if it never expires."""
+        return math.inf if self.expires_at is None else self.expires_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ def test_the_account_is_named_as_far_as_phase_tells() -> None:
 
     assert account(identity, service_account()).text == '"operator", id id-1, role Service, organisation acme'
     assert account(identity, None).text == "id id-1, organisation acme"
+    assert account(identity, DENIED).text == "id id-1, organisation acme"
     assert account(Identity(), None).level is Level.NOTE
 
 

@@ -194,6 +194,7 @@ def test_a_reader_that_does_not_follow_says_why(
 def test_a_workload_that_reads_something_else_is_no_reader() -> None:
     assert reader(workload(reads="other"), SHOP, None) is None
     assert reader(workload(), TargetRef(Kind.CONFIG_MAP, SHOP.key), None) is None
+    assert reader(workload(namespace="elsewhere"), SHOP, None) is None
 
 
 def test_a_spec_that_is_not_valid_has_no_followers() -> None:

@@ -6,6 +6,7 @@ Rule: nothing of the token is in a finding. What Phase does not tell is told as 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.apps import TO_READ_ENCRYPTED
@@ -58,40 +59,40 @@ def form(kind: str, *, has_keys: bool) -> Finding:
     return Finding("form", Level.NOTE if kind == "User" else Level.OK, f"{_KINDS.get(kind, kind)}; {keys}")
 
 
-def account(identity: Identity, found: ServiceAccount | None) -> Finding:
+def account(identity: Identity, found: ServiceAccount | ExpectedError | None) -> Finding:
     """Return whose token it is, as far as Phase tells."""
-    parts = [f'"{clean(found.name)}"'] if found is not None and found.name else []
-    parts += [f"id {clean(identity.account_id)}"] if identity.account_id else []
-    parts += [f"role {clean(found.role)}"] if found is not None and found.role else []
-    parts += [f"organisation {clean(identity.organisation)}"] if identity.organisation else []
-    return Finding("account", Level.OK if parts else Level.NOTE, ", ".join(parts) or "Phase does not tell whose it is")
+    name, role = (found.name, found.role) if isinstance(found, ServiceAccount) else ("", "")
+    known = (
+        (name, f'"{clean(name)}"'),
+        (identity.account_id, f"id {clean(identity.account_id)}"),
+        (role, f"role {clean(role)}"),
+        (identity.organisation, f"organisation {clean(identity.organisation)}"),
+    )
+    said = ", ".join(words for told, words in known if told)
+    return Finding("account", Level.OK if said else Level.NOTE, said or "Phase does not tell whose it is")
 
 
 def expiry(found: ServiceAccount | ExpectedError | None, now: float) -> Finding:
     """Return when the token expires. Phase tells this of all tokens of an account, and not which one was used."""
-    if found is None or isinstance(found, ExpectedError):
-        why = "" if found is None else f" ({found.message}): it takes the permission ServiceAccounts: read"
-        return Finding("expiry", Level.NOTE, f"unknown, Phase does not tell it{why}")
-    # It was used just now, so it is none of those that are over.
-    valid = [each for each in found.tokens if each.expires_at is None or each.expires_at > now]
-    ending = sorted(each.expires_at for each in valid if each.expires_at is not None)
-    if not valid:
+    if isinstance(found, ServiceAccount):
+        # It was used just now, so it is none of those that are over.
+        return _of_valid([each for each in found.tokens if each.end > now], now)
+    why = "" if found is None else f" ({found.message}): it takes the permission ServiceAccounts: read"
+    return Finding("expiry", Level.NOTE, f"unknown, Phase does not tell it{why}")
+
+
+def _of_valid(tokens: Sequence[AccountToken], now: float) -> Finding:
+    """Return when the first of the tokens expires, one of which this is."""
+    first = min(tokens, key=attrgetter("end"), default=None)
+    if first is None:
         return Finding("expiry", Level.NOTE, "unknown, Phase lists no token of the account")
-    if not ending:
+    if first.expires_at is None:
         return Finding("expiry", Level.OK, "never")
-    level = Level.NOTE if ending[0] - now < _SOON else Level.OK
-    if len(valid) == 1:
-        return Finding("expiry", level, timestamp(ending[0]))
-    first = next(each for each in valid if each.expires_at == ending[0])
-    return Finding("expiry", level, f"{_among(valid)}; the first to expire is {_named(first)}")
-
-
-def _among(tokens: Sequence[AccountToken]) -> str:
-    return f"Phase does not tell which of the account's {len(tokens)} tokens this is"
-
-
-def _named(token: AccountToken) -> str:
-    return f'"{clean(token.name)}" on {timestamp(token.expires_at or 0.0)}'
+    level, when = Level.NOTE if first.expires_at - now < _SOON else Level.OK, timestamp(first.expires_at)
+    if len(tokens) == 1:
+        return Finding("expiry", level, when)
+    among = f"Phase does not tell which of the account's {len(tokens)} tokens this is"
+    return Finding("expiry", level, f'{among}; the first to expire is "{clean(first.name)}" on {when}')
 
 
 def apps(found: Sequence[AppAccess], *, has_keys: bool) -> Iterator[Finding]:

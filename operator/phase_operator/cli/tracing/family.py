@@ -13,10 +13,10 @@ from phase_operator.cli.common.terminal import Tone, shown
 from phase_operator.cli.tracing.drawing import Node
 from phase_operator.cli.tracing.readers import Reader
 from phase_operator.core.access.default_host import host_of
-from phase_operator.core.json_access import mapping, mappings, number, strings, text
+from phase_operator.core.json_access import at, mapping, mappings, number, strings, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_versions, recorded_ref, recorded_targets
-from phase_operator.core.text import clean
+from phase_operator.core.text import clean, counted
 
 # Which workloads read a target; None: nobody has looked.
 ReadersOf = Callable[[TargetRef], Sequence[Reader] | None]
@@ -39,8 +39,9 @@ def family(resource: Mapping[str, Any], readers: ReadersOf, only: Callable[[Targ
     if kind == names.KIND_PHASE_DYNAMIC_SECRET:
         wanted = shown(mapping(resource.get("spec")).get("dynamicSecret"))
         return phase_node(resource, [f'dynamic secret "{wanted}"'], [node])
-    entries = mapping(mapping(resource.get("status")).get("source")).get("entries")
-    return phase_node(resource, [_many(entries, "entry", "entries")] if isinstance(entries, int) else [], [node])
+    entries = at(resource, ("status", "source")).get("entries")
+    says = [counted(number(entries), "entry", "entries")] if isinstance(entries, int) else []
+    return phase_node(resource, says, [node])
 
 
 def _resource(resource: Mapping[str, Any], children: Sequence[Node], sources: Sequence[Node] = ()) -> Node:
@@ -85,7 +86,7 @@ def _target(
     is_ready = entry.get("ready") is True
     reason, message = clean(text(entry.get("reason"))), clean(text(entry.get("message")))
     state = "in step" if is_ready else f"not in step: {reason}" + (f": {message}" if message else "")
-    says = [state, *([_many(entry["keys"], "key", "keys")] if isinstance(entry.get("keys"), int) else [])]
+    says = [state, *([counted(number(entry["keys"]), "key")] if isinstance(entry.get("keys"), int) else [])]
     if version:
         says.append(f"newest version {clean(version)}")
     facts = {"namespace": ref.key.namespace, "ready": is_ready, "reason": reason, "message": message}
@@ -100,16 +101,15 @@ def _workloads(entry: Mapping[str, Any], readers: Sequence[Reader] | None) -> It
     """Yield the workloads that were restarted for a target, those that wait, and those that were found to read it."""
     restarted, waiting = strings(entry.get("restarted")), strings(entry.get("notRestarted"))
     waits = {name: why for name, _, why in (line.partition(": ") for line in waiting)}
-    told = set()
+    found = {each.name: each for each in readers or ()}
     for name in dict.fromkeys([*restarted, *waits]):
-        told.add(name)
-        found = next((each for each in readers or () if each.name == name), None)
-        states = ["restarted for it"] if name in restarted and name not in waits else []
-        states += [f"not restarted: {waits[name]}"] if waits.get(name) else []
-        yield _workload(name, states, Tone.NOTE if name in waits else Tone.GOOD, found)
-    for each in readers or ():
-        if each.name not in told:
-            yield _workload(each.name, [], None, each)
+        why = waits.get(name)
+        if why is None:
+            yield _workload(name, ["restarted for it"], Tone.GOOD, found.pop(name, None))
+        else:
+            yield _workload(name, [f"not restarted: {why}"] if why else [], Tone.NOTE, found.pop(name, None))
+    for each in found.values():
+        yield _workload(each.name, [], None, each)
 
 
 def _workload(name: str, states: Sequence[str], tone: Tone | None, found: Reader | None) -> Node:
@@ -138,7 +138,7 @@ def _push(resource: Mapping[str, Any]) -> Node:
         Node(
             shown(each.get("kind")),
             shown(each.get("name")),
-            [_many(each.get("entries"), "entry", "entries")],
+            [counted(number(each.get("entries")), "entry", "entries")],
             facts={"entries": number(each.get("entries")), "resourceVersion": shown(each.get("resourceVersion"))},
         )
         for each in mappings(status.get("sources"))
@@ -159,8 +159,3 @@ def _entry(row: Mapping[str, Any]) -> Node:
     says += [state.lower()] if state else []
     facts = {"source": source, "version": row.get("version"), "state": state or "InPhase"}
     return Node("", f"{path}/{shown(row.get('key'))}", says, Tone.NOTE if state else None, facts)
-
-
-def _many(found: object, one: str, many: str) -> str:
-    amount = number(found)
-    return f"1 {one}" if amount == 1 else f"{amount} {many}"

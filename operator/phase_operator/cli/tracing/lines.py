@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.cli.common.appliers import applier, writers
 from phase_operator.cli.common.standing import place, standing
 from phase_operator.cli.tracing.origin import Origin, Writer, entry_of, field_managers, has_key, names_it, writer_of
@@ -65,7 +64,7 @@ def _of_writer(target: TargetRef, key: str, writer: Writer, resource: Mapping[st
         return [("written by", f"{name}{share}: its spec does not name the object any more")], False
     lines = [("written by", f"{name}{share}: {standing(resource)}"), ("from", _source(resource))]
     if key:
-        lines.append(("entry", _entry(key, target, writer, spec)))
+        lines.append(("entry", entry_of(key, fields, spec)))
     lines.append(("last change", clean(text(mapping(resource.get("status")).get("lastSyncedTime"))) or "-"))
     return [*lines, *_applied(resource)], True
 
@@ -75,11 +74,6 @@ def _source(resource: Mapping[str, Any]) -> str:
     host = clean(host_of(resource))
     lease = f', dynamic secret "{clean(text(spec.get("dynamicSecret")))}"' if "dynamicSecret" in spec else ""
     return f"Phase {place(resource)} at {host}{lease}"
-
-
-def _entry(key: str, target: TargetRef, writer: Writer, spec: PhaseSecretSpec) -> str:
-    fields = names_it(target, spec, writer.key.namespace)
-    return "-" if fields is None else entry_of(key, fields, spec)
 
 
 def _applied(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,16 +1,19 @@
-"""Secrets and ConfigMaps of the cluster as commands see them: their metadata, and the resources that write them.
+"""Objects of the cluster as commands see them: Secrets and ConfigMaps, the resources that write them, and workloads.
 
-Rule: what an object holds is not read.
+Rule: of a Secret or ConfigMap only the metadata is read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.cli.common.resources import OF_TARGETS, kind_named
 from phase_operator.cli.tracing.origin import Origin
 from phase_operator.core.refs import TargetRef
+from phase_operator.core.rollout.progress import WorkloadKind
+from phase_operator.core.rollout.workload import APIS, Workload, read_workload
 from phase_operator.core.values import ObjectKey
+from phase_operator.kube.listing import CHUNK
 from phase_operator.kube.user_cluster import UserCluster
 from phase_operator.kube.user_errors import Trouble, UserError
 from phase_operator.kube.user_resources import Resource
@@ -39,6 +42,18 @@ async def writers_of(cluster: UserCluster, origin: Origin) -> Sequence[tuple[Obj
 
 # Anybody can put thousands of shares on an object.
 _MOST = 20
+
+
+async def workloads(
+    cluster: UserCluster, kind: WorkloadKind, namespace: str, *, chunk: int = CHUNK
+) -> AsyncIterator[Workload]:
+    """Yield the workloads of a kind in a namespace, of which no more than `chunk` are held; raise UserError."""
+    api = APIS[kind]
+    group, _, version = api.version.partition("/")
+    async for each in cluster.each(Resource(group, version, api.plural, str(kind)), namespace, chunk=chunk):
+        workload = read_workload(kind, each)
+        if workload is not None:
+            yield workload
 
 
 def kind_of(key: ObjectKey) -> Resource | None:

@@ -4,13 +4,14 @@ Rule: an object is judged by its metadata, as the operator does it (core/targets
 an apply of ours, since a copy of an object has the same marks. No value is read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import Format, NameTransformer, TargetFields
+from phase_operator.cli.common.appliers import managed
 from phase_operator.core.content.formats import default_file_key
 from phase_operator.core.content.keys import target_key
 from phase_operator.core.json_access import mapping, mappings, text, texts
@@ -101,8 +102,8 @@ def writer_of(found: Sequence[Writer], key: str, metadata: Mapping[str, Any]) ->
 def field_managers(metadata: Mapping[str, Any], key: str = "") -> list[str]:
     """Return who holds fields of an object, or one key of it: name, operation and time, the last first."""
     found = []
-    for entry in mappings(metadata.get("managedFields")):
-        if entry.get("subresource") or (key and key not in data_keys(mapping(entry.get("fieldsV1")))):
+    for entry in managed(metadata):
+        if key and key not in data_keys(mapping(entry.get("fieldsV1"))):
             continue
         found.append((text(entry.get("time")), text(entry.get("manager")), text(entry.get("operation"))))
     listed = [f"{clean(name)} ({clean(how)}, {clean(time)})" for time, name, how in sorted(found, reverse=True)]
@@ -144,7 +145,7 @@ def _spelt(key: str, target: TargetFields) -> str:
     prefix, style = target.prefix or "", target.name_transformer or NameTransformer.UPPER_SNAKE
     if not key.startswith(prefix):
         return "none that the spec tells of"
-    guess = _upper_snake(key.removeprefix(prefix), style)
+    guess = _UPPER_SNAKE[style](key.removeprefix(prefix))
     how = [f'with prefix "{prefix}"'] if prefix else []
     how += [f"spelt {style}"] if style is not NameTransformer.UPPER_SNAKE else []
     if target_key(guess, style, None, prefix) != key:
@@ -152,14 +153,16 @@ def _spelt(key: str, target: TargetFields) -> str:
     return ", ".join([clean(guess), *how])
 
 
-def _upper_snake(key: str, style: NameTransformer) -> str:
-    """Return the usual key of an entry that a style spells so."""
-    if style is NameTransformer.UPPER_SNAKE:
-        return key
-    if style is NameTransformer.LOWER_KEBAB:
-        return key.replace("-", "_").upper()
-    if style is NameTransformer.TF_VAR:
-        return key.removeprefix("TF_VAR_").upper()
-    if style is NameTransformer.LOWER_SNAKE:
-        return key.upper()
+def _of_camel(key: str) -> str:
     return "".join(f"_{each}" if each.isupper() and at else each for at, each in enumerate(key)).upper()
+
+
+# The usual key of an entry, from how a style spells it.
+_UPPER_SNAKE: Mapping[NameTransformer, Callable[[str], str]] = {
+    NameTransformer.UPPER_SNAKE: str,
+    NameTransformer.LOWER_SNAKE: str.upper,
+    NameTransformer.LOWER_KEBAB: lambda key: key.replace("-", "_").upper(),
+    NameTransformer.TF_VAR: lambda key: key.removeprefix("TF_VAR_").upper(),
+    NameTransformer.CAMEL: _of_camel,
+    NameTransformer.UPPER_CAMEL: _of_camel,
+}

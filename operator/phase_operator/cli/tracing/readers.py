@@ -41,7 +41,9 @@ def policies_of(resource: Mapping[str, Any], key: ObjectKey) -> Mapping[TargetRe
 
 
 def reader(workload: Workload, target: TargetRef, policy: Policy | None) -> Reader | None:
-    """Return how a workload of the target's namespace reads it; None if it does not."""
+    """Return how a workload reads a target; None if it does not, as one of another namespace."""
+    if workload.ref.key.namespace != target.key.namespace:
+        return None
     found = next((each for each in workload.references if _is_of(each, target)), None)
     if found is None:
         return None
