@@ -6,6 +6,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, document
+from phase_operator.cli.common.standing import conditions, is_true
 from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, shown
 from phase_operator.core.json_access import at, mapping, mappings, text
 from phase_operator.core.text import clean
@@ -92,9 +93,9 @@ def _unusable(body: Mapping[str, Any]) -> str:
     """Return why a CRD cannot be used; "" if it can."""
     if at(body, ("metadata",)).get("deletionTimestamp"):
         return "is being deleted, and its resources with it"
-    conditions = {text(each.get("type")): each for each in mappings(at(body, ("status",)).get("conditions"))}
-    if conditions.get("Established", {}).get("status") != "True":
-        said = text(conditions.get("NamesAccepted", {}).get("message"))
+    found = conditions(body)
+    if not is_true(found.get("Established", {})):
+        said = text(found.get("NamesAccepted", {}).get("message"))
         return f"is not established{f' ({clean(said)})' if said else ''}"
     return "" if _schema(body) else f"does not serve {names.VERSION}"
 

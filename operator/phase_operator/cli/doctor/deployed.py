@@ -5,10 +5,11 @@ Rule: a Deployment counts by its labels or images, and what it says may come fro
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import at, mapping, mappings, number, text, texts
+from phase_operator.core.json_access import at, mapping, mappings, number, strings, text, texts
 from phase_operator.settings import PREFIX, REPEATED, Settings
 
 LABEL_NAME = "app.kubernetes.io/name"
@@ -53,6 +54,11 @@ class Operator:
     def version(self) -> str:
         """The tag of its image; "" if it has none."""
         return tag_of(self.image)
+
+    @property
+    def pod_labels(self) -> dict[str, str]:
+        """The labels of its pods."""
+        return pod_labels(self.body)
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -147,8 +153,8 @@ def settings_of(container: Mapping[str, Any]) -> tuple[dict[str, list[str]], tup
     unclear = ["envFrom"] if container.get("envFrom") else []
     for each in mappings(container.get("env")):
         name = text(each.get("name"))
-        setting = name.removeprefix(PREFIX).lower()
-        if not name.startswith(PREFIX) or setting not in Settings.model_fields:
+        setting = setting_of_variable(name)
+        if not setting:
             continue
         if "valueFrom" in each:
             unclear.append(name)
@@ -160,6 +166,23 @@ def settings_of(container: Mapping[str, Any]) -> tuple[dict[str, list[str]], tup
     return told | flags, tuple(each for each in unclear if each != _OWN_VARIABLE)
 
 
+def setting_of_variable(name: str) -> str:
+    """Return the setting that a variable gives; "" if it is none of ours."""
+    setting = name.removeprefix(PREFIX).lower()
+    return setting if name.startswith(PREFIX) and setting in Settings.model_fields else ""
+
+
+def setting_of_flag(word: str) -> str:
+    """Return the setting that a flag gives; "" if it is none of ours, or another word."""
+    setting = word.removeprefix("--").replace("-", "_")
+    return setting if word.startswith("--") and setting in Settings.model_fields else ""
+
+
+def pod_labels(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels of a Deployment's pods."""
+    return texts(at(deployment, ("spec", "template", "metadata", "labels")))
+
+
 def tag_of(image: str) -> str:
     """Return the tag of an image; "" if it has none."""
     last = image.partition("@")[0].rpartition("/")[2]
@@ -168,16 +191,14 @@ def tag_of(image: str) -> str:
 
 def _flags(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield settings and values from arguments: `--flag value`, `--flag=value`, and a switch alone."""
-    given = [
-        text(each) for field in ("command", "args") for each in container.get(field) or [] if isinstance(each, str)
-    ]
-    for place, word in enumerate(given):
+    given = [*strings(container.get("command")), *strings(container.get("args"))]
+    for word, following in zip_longest(given, given[1:], fillvalue=""):
         flag, equals, value = word.partition("=")
-        setting = flag.removeprefix("--").replace("-", "_")
-        if not flag.startswith("--") or setting not in Settings.model_fields:
+        setting = setting_of_flag(flag)
+        if not setting:
             continue
-        following = given[place + 1] if place + 1 < len(given) else ""
-        yield setting, value if equals else "true" if following.startswith("--") or not following else following
+        is_switch = following.startswith("--") or not following
+        yield setting, value if equals else "true" if is_switch else following
 
 
 def _parts(setting: str, value: str) -> list[str]:
@@ -197,10 +218,9 @@ def _is_ours(deployment: Mapping[str, Any], container: Mapping[str, Any]) -> boo
 
 
 def _is_official(deployment: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
-    labels = texts(at(deployment, ("spec", "template", "metadata", "labels")))
     repository = _repository(container)
     is_image = repository == _OFFICIAL_IMAGE or repository.endswith(f"/{_OFFICIAL_IMAGE}")
-    return is_image or labels.get(_APP) == OFFICIAL_NAME or container.get("name") == OFFICIAL_NAME
+    return is_image or pod_labels(deployment).get(_APP) == OFFICIAL_NAME or container.get("name") == OFFICIAL_NAME
 
 
 def _repository(container: Mapping[str, Any]) -> str:

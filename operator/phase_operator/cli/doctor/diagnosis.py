@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from phase_operator.cli.doctor.definitions import check_definitions, check_nobodys
 from phase_operator.cli.doctor.facts import Facts, FactsBefore, Running
-from phase_operator.cli.doctor.findings import Finding, Unread, Verdict
+from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, known
 from phase_operator.cli.doctor.of_phase import check_phase
 from phase_operator.cli.doctor.others import check_others
 from phase_operator.cli.doctor.rights import check_account, check_installer, check_person, lacked, lacking
 from phase_operator.cli.doctor.running import check_leader, check_pods, check_ready
 from phase_operator.cli.doctor.surroundings import check_budget, check_cluster, check_network
-from phase_operator.cli.doctor.used import check_resources, check_tokens
+from phase_operator.cli.doctor.used import Tokens, check_resources, check_tokens
 from phase_operator.kube.user_resources import Request
 
 INSTALLED = "operator"
@@ -26,7 +26,7 @@ def diagnose(facts: Facts) -> list[Finding]:
         check_person(facts.person, facts.needs),
         check_resources(facts.tally, facts.where),
         check_tokens(facts.tokens, facts.tally),
-        *(check_phase(facts.phase, facts.now) if facts.phase is not None else ()),
+        *check_phase(facts.phase, facts.now),
     ]
 
 
@@ -37,7 +37,7 @@ def diagnose_before(facts: FactsBefore) -> list[Finding]:
         check_nobodys(facts.crds),
         check_others(facts.others, before=True),
         check_installer(facts.installer),
-        *(check_phase(facts.phase, facts.now) if facts.phase is not None else ()),
+        *check_phase(facts.phase, facts.now),
     ]
 
 
@@ -46,7 +46,7 @@ def missing_rights(facts: Facts | FactsBefore) -> list[Request]:
     common: list[object] = [facts.version, *facts.crds.values(), *facts.others.hidden]
     if isinstance(facts, FactsBefore):
         return lacked([*common, facts.installer])
-    tokens = [] if isinstance(facts.tokens, Unread) else facts.tokens.found.values()
+    tokens = known(facts.tokens, Tokens({})).found.values()
     met = lacked([*common, *_facts_of(facts.running), facts.person, facts.tally, facts.tokens, *tokens])
     # One right that lacks hides others that would be needed after it.
     return [*lacking(facts.own), *met] if met else []

@@ -15,7 +15,7 @@ from phase_operator import __version__
 from phase_operator.cli.doctor import redacted
 from phase_operator.cli.doctor.deployed import Operator
 from phase_operator.cli.doctor.facts import Facts, Running
-from phase_operator.cli.doctor.findings import Finding, Unread
+from phase_operator.cli.doctor.findings import Finding, Unread, known
 from phase_operator.cli.doctor.gathering import TARGETS, Place, first
 from phase_operator.cli.doctor.others import Lease
 from phase_operator.cli.doctor.report import lines
@@ -62,9 +62,8 @@ async def evidence_of(cluster: UserCluster, place: Place, facts: Facts, findings
 
 def _of_cluster(facts: Facts) -> dict[str, Any]:
     crds = {name: redacted.definition(each) for name, each in facts.crds.items() if isinstance(each, dict)}
-    version = {} if isinstance(facts.version, Unread) else dict(facts.version)
     return {
-        "version": version,
+        "version": dict(known(facts.version, {})),
         "crds": crds,
         "operators": [_operator(each) for each in facts.others.operators[:MOST_OBJECTS]],
         "leases": [{**asdict(each), "holder": redacted.MASKED} for each in facts.others.leases],
@@ -75,10 +74,9 @@ def _of_cluster(facts: Facts) -> dict[str, Any]:
 
 async def _of_operator(cluster: UserCluster, running: Running) -> Files:
     operator, home = running.operator, running.operator.namespace
-    pods = () if isinstance(running.pods, Unread) else running.pods
     files = {
         "operator/deployment.json": _json(redacted.deployment(operator.body)),
-        "operator/pods.json": _json([redacted.pod(each.body) for each in pods]),
+        "operator/pods.json": _json([redacted.pod(each.body) for each in known(running.pods, ())]),
         "operator/lease.json": _lease(running.lease),
         "operator/networkpolicies.json": _objects(running.policies, redacted.network_policy),
         "operator/poddisruptionbudgets.json": _objects(running.budgets, redacted.budget),

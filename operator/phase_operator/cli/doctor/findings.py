@@ -53,13 +53,13 @@ async def read(fact: Awaitable[T]) -> T | Unread:
         return Unread(error.message, error.request if error.trouble is Trouble.NO_RIGHT else None)
 
 
+def known(fact: T | Unread, otherwise: T) -> T:
+    """Return a fact, or what stands for it if it could not be read."""
+    return otherwise if isinstance(fact, Unread) else fact
+
+
 def shown(texts: Iterable[object]) -> str:
     """Return the first few of some foreign texts, made safe for display, and how many more there are."""
     every = list(texts)
     listed = ", ".join(clean(str(each)) for each in every[:SHOWN])
     return listed if len(every) <= SHOWN else f"{listed} and {len(every) - SHOWN} more"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 pod`, `2 pods`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -11,10 +11,11 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.cli.common.leader import USUAL_HOME
+from phase_operator.cli.common.resources import place_of
 from phase_operator.cli.doctor.definitions import CRD_NAMES, Crds
 from phase_operator.cli.doctor.deployed import OFFICIAL_LEASE, Operator, operator_of
 from phase_operator.cli.doctor.facts import Facts, FactsBefore, Running
-from phase_operator.cli.doctor.findings import Unread, read
+from phase_operator.cli.doctor.findings import Unread, known, read
 from phase_operator.cli.doctor.of_phase import Seen
 from phase_operator.cli.doctor.others import Lease, Others, lease_of
 from phase_operator.cli.doctor.rights import (
@@ -28,12 +29,12 @@ from phase_operator.cli.doctor.running import Answer, Pod, lines_of, pod_of
 from phase_operator.cli.doctor.tally import Tally
 from phase_operator.cli.doctor.token_form import token_problem
 from phase_operator.cli.doctor.used import Tokens
-from phase_operator.core.json_access import mapping, mappings, text
+from phase_operator.core.json_access import at, mappings, text
 from phase_operator.core.targets.ownership import OFFICIAL_MANAGERS
 from phase_operator.core.text import clean
 from phase_operator.core.timestamps import moment_of
 from phase_operator.kube.user_cluster import UserCluster
-from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_errors import Suppressed, Trouble, UserError
 from phase_operator.kube.user_resources import (
     BUDGETS,
     CONFIG_MAPS,
@@ -82,8 +83,7 @@ async def gather(cluster: UserCluster, place: Place, clock: Callable[[], float],
     version = await read(cluster.version())
     now = cluster.now() or clock()
     tally = await read(_tally(cluster, place.namespace, now))
-    marked = () if isinstance(tally, Unread) else tally.marked
-    others = await _others(cluster, place, now, marked)
+    others = await _others(cluster, place, now, known(tally, Tally(now)).marked)
     operator = chosen(others.operators, place)
     home = operator.namespace if operator else place.homes[0]
     needs = needs_of_person(place.namespace, home)
@@ -149,15 +149,16 @@ async def _crds(cluster: UserCluster) -> Crds:
 
 async def _others(cluster: UserCluster, place: Place, now: float, marked: Sequence[str]) -> Others:
     whole = await read(_operators(cluster, ""))
-    is_whole = not isinstance(whole, Unread)
-    parts = [whole] if is_whole else [await read(_operators(cluster, home)) for home in place.homes]
+    parts = [whole]
+    if isinstance(whole, Unread):
+        parts = [await read(_operators(cluster, home)) for home in place.homes]
     leases = await read(_leases(cluster))
     rewritten = await read(_rewritten(cluster, place.namespace))
     return Others(
-        operators=[each for part in parts if not isinstance(part, Unread) for each in part],
-        leases=() if isinstance(leases, Unread) else leases,
+        operators=[each for part in parts for each in known(part, [])],
+        leases=known(leases, []),
         marked=marked,
-        rewritten=() if isinstance(rewritten, Unread) else rewritten,
+        rewritten=known(rewritten, []),
         now=now,
         hidden=[each for each in (whole, leases) if isinstance(each, Unread)],
     )
@@ -181,13 +182,10 @@ async def _rewritten(cluster: UserCluster, namespace: str) -> list[str]:
     found: list[str] = []
     for kind in (SECRETS, CONFIG_MAPS):
         async for each in first(cluster.each(kind, namespace, labels=TARGETS, metadata=True)):
-            metadata = mapping(each.get("metadata"))
-            times = {
-                text(by.get("manager")): moment_of(by.get("time")) or 0
-                for by in mappings(metadata.get("managedFields"))
-            }
+            managers = mappings(at(each, ("metadata",)).get("managedFields"))
+            times = {text(by.get("manager")): moment_of(by.get("time")) or 0 for by in managers}
             if times and max(times, key=lambda manager: times[manager]) in OFFICIAL_MANAGERS:
-                found.append(f"{text(metadata.get('namespace'))}/{text(metadata.get('name'))}")
+                found.append(str(place_of(each)))
     return found
 
 
@@ -205,7 +203,7 @@ async def _running(cluster: UserCluster, operator: Operator) -> Running:
         account=AccountRights(await read(_reviews(may, needs)), left_out),
         lease=await read(_lease(cluster, operator)),
         pods=pods,
-        answers={} if isinstance(pods, Unread) else await _answers(cluster, pods, operator.health_port),
+        answers=await _answers(cluster, known(pods, []), operator.health_port),
         policies=await read(cluster.list(NETWORK_POLICIES, home)),
         budgets=await read(cluster.list(BUDGETS, home)),
     )
@@ -249,12 +247,9 @@ async def _reviews(ask: Callable[[Request], Awaitable[bool]], requests: Iterable
 async def _tally(cluster: UserCluster, namespace: str, now: float) -> Tally:
     tally = Tally(now)
     for kind in OURS:
-        try:
+        # If the CRD is missing, that is another check's to say.
+        with Suppressed(Trouble.NOT_FOUND):
             await _count(cluster, kind, namespace, tally)
-        except UserError as error:
-            # The CRD is missing, which is another check's to say.
-            if error.trouble is not Trouble.NOT_FOUND:
-                raise
     return tally
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import CATALOGUE, Reason
-from phase_operator.cli.doctor.findings import Finding, Verdict, counted, shown
+from phase_operator.cli.doctor.findings import Finding, Verdict, shown
 from phase_operator.cli.setting_up import token_findings as auth
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.apps import TO_READ_ENCRYPTED
 from phase_operator.core.source.keyring import Identity
+from phase_operator.core.text import counted
 from phase_operator.core.timestamps import timestamp
 from phase_operator.phase.accounts import ServiceAccount
 
@@ -53,9 +54,15 @@ class Seen:
     # In seconds since 1970; None for plain HTTP, or if nothing answered.
     certificate_ends: float | None = None
 
+    def named(self, *, encrypted: bool) -> list[str]:
+        """Return the names of the apps with end-to-end encryption, or of those without."""
+        return [each.name for each in self.apps if each.is_encrypted is encrypted]
 
-def check_phase(seen: Seen, now: float) -> list[Finding]:
-    """Return whether Phase answers the token, and what to know of the account."""
+
+def check_phase(seen: Seen | None, now: float) -> list[Finding]:
+    """Return whether Phase answers the token, and what to know of the account; nothing if it was not asked."""
+    if seen is None:
+        return []
     if seen.refusal is not None and not _is_about_list(seen.refusal):
         return [_refused(seen.host, seen.refusal), *_certificate(seen, now)]
     findings = [_answers(seen), *_certificate(seen, now), *_account(seen, now)]
@@ -71,12 +78,11 @@ def _answers(seen: Seen) -> Finding:
 
 def _account(seen: Seen, now: float) -> Iterator[Finding]:
     """Yield whose token it is, and when it expires."""
-    found = seen.account if isinstance(seen.account, ServiceAccount) else None
-    whose, expiry = auth.account(seen.identity, found), auth.expiry(seen.account, now)
+    whose, expiry = auth.account(seen.identity, seen.account), auth.expiry(seen.account, now)
     yield Finding(ACCOUNT, _VERDICTS[whose.level], whose.text)
-    cure = (
-        "Make a new token in Phase before, and store it in place of this one." if found and expiry.level != "ok" else ""
-    )
+    cure = ""
+    if isinstance(seen.account, ServiceAccount) and expiry.level is not auth.Level.OK:
+        cure = "Make a new token in Phase before, and store it in place of this one."
     yield Finding(EXPIRY, _VERDICTS[expiry.level], expiry.text, cure)
 
 
@@ -107,34 +113,35 @@ def _certificate(seen: Seen, now: float) -> Iterator[Finding]:
 
 
 def _apps(seen: Seen) -> Iterator[Finding]:
-    if not seen.apps:
-        if seen.refusal is None:
-            cure = "Give the account access to apps and environments in Phase's Console."
-            yield Finding(APPS, Verdict.BAD, "the account sees no app", cure)
-        return
-    encrypted = [each.name for each in seen.apps if each.is_encrypted]
+    if seen.apps:
+        yield _readable(seen)
+    elif seen.refusal is None:
+        cure = "Give the account access to apps and environments in Phase's Console."
+        yield Finding(APPS, Verdict.BAD, "the account sees no app", cure)
+
+
+def _readable(seen: Seen) -> Finding:
+    """Return whether the token can read the apps that the account sees."""
+    encrypted = seen.named(encrypted=True)
     rest = f"; {counted(seen.left_out, 'app')} more not looked into" if seen.left_out else ""
-    open_ones = [each.name for each in seen.apps if each.is_encrypted is False]
-    kinds = (("server-side encryption", open_ones), ("end-to-end encryption", encrypted))
+    kinds = (("server-side encryption", seen.named(encrypted=False)), ("end-to-end encryption", encrypted))
     said = ", ".join(f"{words}: {shown(each)}" for words, each in kinds if each) or counted(len(seen.apps), "app")
     if encrypted and not seen.has_keys:
         cure = f"To read {shown(encrypted)}: {TO_READ_ENCRYPTED}."
-        yield Finding(APPS, Verdict.NOTE, f"{said}{rest}; the token has no keys to decrypt with", cure)
-    else:
-        yield Finding(APPS, Verdict.OK, f"{said}{rest}")
+        return Finding(APPS, Verdict.NOTE, f"{said}{rest}; the token has no keys to decrypt with", cure)
+    return Finding(APPS, Verdict.OK, f"{said}{rest}")
 
 
 def _probe(seen: Seen) -> Iterator[Finding]:
-    asked = [each for each in seen.apps if each.environments is not None or each.refusal is not None]
-    refused = [each for each in asked if each.refusal is not None]
-    if not asked:
-        return
-    if not refused:
-        yield Finding(
-            PROBE, Verdict.OK, f"{counted(sum(each.environments or 0 for each in asked), 'environment')} listed"
+    listed = [each.environments for each in seen.apps if each.environments is not None]
+    refused = [(each.name, each.refusal) for each in seen.apps if each.refusal is not None]
+    if refused:
+        _, why = refused[0]
+        cure = (
+            "Give the account's role the permission Environments: read; without it everything is read at every "
+            "interval."
         )
-        return
-    first = refused[0].refusal
-    cure = "Give the account's role the permission Environments: read; without it everything is read at every interval."
-    said = f"environments cannot be listed of {shown(each.name for each in refused)}: {first.message if first else ''}"
-    yield Finding(PROBE, Verdict.NOTE, said, cure)
+        said = f"environments cannot be listed of {shown(name for name, _ in refused)}: {why.message}"
+        yield Finding(PROBE, Verdict.NOTE, said, cure)
+    elif listed:
+        yield Finding(PROBE, Verdict.OK, f"{counted(sum(listed), 'environment')} listed")

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from phase_operator.api import names
 from phase_operator.cli.doctor.deployed import OFFICIAL_LEASE, Operator
-from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
+from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, shown
 from phase_operator.core.json_access import mapping, number, text
-from phase_operator.core.text import clean
+from phase_operator.core.text import clean, counted
 from phase_operator.core.timestamps import moment_of
 
 NAME = "operators"
@@ -56,6 +56,21 @@ class Others:
     # Why not the whole cluster could be looked at, if so.
     hidden: Sequence[Unread] = ()
 
+    @property
+    def running(self) -> list[Operator]:
+        """The operators that are to have a pod."""
+        return [each for each in self.operators if each.replicas]
+
+    @property
+    def ours(self) -> list[Operator]:
+        """Those of them that are of this project."""
+        return [each for each in self.running if not each.is_official]
+
+    @property
+    def held(self) -> list[Lease]:
+        """The Leases that somebody has renewed lately."""
+        return [each for each in self.leases if each.is_held(self.now)]
+
 
 def lease_of(body: Mapping[str, Any]) -> Lease:
     """Return what a Lease of the API server says."""
@@ -72,37 +87,48 @@ def lease_of(body: Mapping[str, Any]) -> Lease:
 def check_others(found: Others, *, before: bool = False) -> Finding:
     """Return whether only one operator works on each resource; `before` an installation, whether none does."""
     if problems := [*_official(found), *_twice(found), *(_present(found) if before else ())]:
-        return Finding(NAME, Verdict.BAD, "; ".join(said for said, _ in problems), _cures(problems))
+        return _all_of(problems, Verdict.BAD)
     if found.hidden:
         why = "; ".join(each.why for each in found.hidden)
         return Finding(NAME, Verdict.UNKNOWN, f"whether others work in this cluster cannot be seen: {why}")
     if notes := list(_notes(found)):
-        return Finding(NAME, Verdict.NOTE, "; ".join(said for said, _ in notes), _cures(notes))
-    ours = [each for each in _running(found) if not each.is_official]
+        return _all_of(notes, Verdict.NOTE)
+    ours = found.ours
     said = f"{shown(ours)} alone works on the CRDs" if ours else "no other operator works on the CRDs"
     if len(ours) > 1:
         said = f"{counted(len(ours), 'operator')} work on different namespaces: {shown(ours)}"
     return Finding(NAME, Verdict.OK, said)
 
 
+def _all_of(things: Sequence[tuple[str, str]], verdict: Verdict) -> Finding:
+    """Return one finding that says several things, with each cure once."""
+    cures = dict.fromkeys(cure for _, cure in things if cure)
+    return Finding(NAME, verdict, "; ".join(said for said, _ in things), "\n".join(cures))
+
+
 def _official(found: Others) -> Iterator[tuple[str, str]]:
-    operators = [each for each in _running(found) if each.is_official]
+    operators = [each for each in found.running if each.is_official]
     if operators:
         yield f"Phase's official operator runs in {shown(_one_each(operators))}", _STOP
-    elif held := [each for each in _held(found) if each.name == OFFICIAL_LEASE]:
+    elif held := [each for each in found.held if each.name == OFFICIAL_LEASE]:
         yield f"Phase's official operator holds the Lease {shown(_one_each(held))}", _STOP
 
 
 def _twice(found: Others) -> Iterator[tuple[str, str]]:
     # Those of one Lease work in turn.
-    ours = {_turn(each): each for each in _running(found) if not each.is_official}
-    everywhere = [each for each in ours.values() if not each.namespaces]
-    if everywhere and len(ours) > 1:
-        both = [everywhere[0], next(each for each in ours.values() if each is not everywhere[0])]
-        yield f"{shown(both)} watch the same namespaces", _APART
-        return
+    ours = {_turn(each): each for each in found.ours}.values()
+    everywhere = next((each for each in ours if not each.namespaces), None)
+    if everywhere is None:
+        yield from _meeting(ours)
+    elif len(ours) > 1:
+        other = next(each for each in ours if each is not everywhere)
+        yield f"{shown([everywhere, other])} watch the same namespaces", _APART
+
+
+def _meeting(ours: Iterable[Operator]) -> Iterator[tuple[str, str]]:
+    """Yield the first namespace that two operators name."""
     watched: dict[str, Operator] = {}
-    for each in ours.values():
+    for each in ours:
         for namespace in each.namespaces:
             if watched.setdefault(namespace, each) is not each:
                 yield f"{shown([watched[namespace], each])} watch namespace {clean(namespace)}", _APART
@@ -110,8 +136,8 @@ def _twice(found: Others) -> Iterator[tuple[str, str]]:
 
 
 def _present(found: Others) -> Iterator[tuple[str, str]]:
-    ours = [each for each in _running(found) if not each.is_official]
-    if any(not each.namespaces for each in ours):
+    ours = found.ours
+    if not all(each.namespaces for each in ours):
         yield f"{shown(ours)} watches all namespaces already", "Upgrade it in place, instead of a second installation."
 
 
@@ -125,23 +151,13 @@ def _notes(found: Others) -> Iterator[tuple[str, str]]:
     if found.rewritten:
         said = f"{counted(len(found.rewritten), 'target')} last written by a field manager of the official operator"
         yield f"{said}: {shown(found.rewritten)}", "See that it is stopped; another program may use its names, too."
-    known = {(each.namespace, each.lease) for each in _running(found)}
-    strange = [
-        each for each in _held(found) if each.name != OFFICIAL_LEASE and (each.namespace, each.name) not in known
-    ]
+    known = {(each.namespace, each.lease) for each in found.running}
+    strange = [each for each in found.held if each.name != OFFICIAL_LEASE and (each.namespace, each.name) not in known]
     if strange:
         yield (
             f"no Deployment is found for the Lease {shown(_one_each(strange))}, which is held",
             "An operator runs elsewhere, such as on a developer's machine. End it, if it is not meant to.",
         )
-
-
-def _running(found: Others) -> list[Operator]:
-    return [each for each in found.operators if each.replicas]
-
-
-def _held(found: Others) -> list[Lease]:
-    return [each for each in found.leases if each.is_held(found.now)]
 
 
 def _turn(operator: Operator) -> tuple[str, str, bool]:
@@ -151,7 +167,3 @@ def _turn(operator: Operator) -> tuple[str, str, bool]:
 def _one_each(found: Iterable[Placed]) -> list[Placed]:
     """Return one of each namespace, so that nobody hides others behind many of his own."""
     return list({each.namespace: each for each in found}.values())
-
-
-def _cures(problems: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(dict.fromkeys(cure for _, cure in problems if cure))

@@ -6,16 +6,15 @@ can write: in labels, annotations, messages of Events, variables, texts of a tem
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, structural
-from phase_operator.cli.doctor.deployed import PROXIES
-from phase_operator.core.json_access import at, mapping, mappings, only, strings, text, texts
+from phase_operator.cli.doctor.deployed import PROXIES, setting_of_flag, setting_of_variable
+from phase_operator.core.json_access import at, filled, mapping, mappings, only, strings, text, texts
 from phase_operator.core.targets.ownership import OFFICIAL_MANAGERS
 from phase_operator.core.text import without_tokens
-from phase_operator.settings import PREFIX, Settings
 
 MASKED = "<masked>"
 _UNKNOWN = "<not known to this version>"
@@ -53,7 +52,7 @@ def metadata(body: Mapping[str, Any]) -> dict[str, Any]:
     ours = sorted(name for name in marks if name in _OUR_MARKS)
     finalizers = [each if each in _FINALIZERS else MASKED for each in strings(found.get("finalizers"))]
     extra = {"marks": ours, "finalizers": finalizers, "managers": _managers(found)}
-    return {**only(found, *_IDENTITY), **{name: each for name, each in extra.items() if each}}
+    return {**only(found, *_IDENTITY), **filled(extra)}
 
 
 def deployment(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,8 +91,10 @@ def network_policy(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a NetworkPolicy: the ports and addresses that it opens, and by what sort of selector."""
     spec = mapping(body.get("spec"))
     rules = [
-        {"ports": [only(each, "port", "endPort", "protocol") for each in mappings(rule.get("ports"))]}
-        | ({"to": [_peer(each) for each in mappings(rule.get("to"))]} if rule.get("to") else {})
+        {
+            "ports": [only(each, "port", "endPort", "protocol") for each in mappings(rule.get("ports"))],
+            **filled({"to": [_peer(each) for each in mappings(rule.get("to"))]}),
+        }
         for rule in mappings(spec.get("egress"))
     ]
     kept = {**only(spec, "policyTypes"), "selectsAll": not spec.get("podSelector"), "egress": rules}
@@ -116,8 +117,7 @@ def variable(name: str, value: str) -> str:
     """Return a variable's value if it is a setting of ours or a proxy's address; a mask otherwise."""
     if name.upper() in PROXIES:
         return _without_password(value)
-    is_setting = name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() in Settings.model_fields
-    return without_tokens(value)[:_LONGEST] if is_setting else MASKED
+    return without_tokens(value)[:_LONGEST] if setting_of_variable(name) else MASKED
 
 
 def arguments(given: Iterable[object]) -> list[str]:
@@ -125,9 +125,8 @@ def arguments(given: Iterable[object]) -> list[str]:
     kept: list[str] = []
     is_known = False
     for word in map(str, given):
-        flag = word.partition("=")[0]
         is_flag = word.startswith("-")
-        is_ours = flag.removeprefix("--").replace("-", "_") in Settings.model_fields
+        is_ours = bool(setting_of_flag(word.partition("=")[0]))
         is_shown = is_ours if is_flag else is_known or word == "run"
         kept.append(without_tokens(word)[:_LONGEST] if is_shown else MASKED)
         is_known = is_flag and is_ours and "=" not in word
@@ -201,24 +200,28 @@ def _schema(kind: str) -> Mapping[str, Mapping[str, Any]]:
     return {"spec": {}, "status": {}}
 
 
-def _kept(schema: Mapping[str, Any], value: object, *, is_written_by_people: bool) -> object:
+def _kept(schema: object, value: object, *, is_written_by_people: bool) -> object:
     """Return what a schema knows of a value; in what people write, texts that are no names are masked."""
-
-    def part(of: object, each: object) -> object:
-        return _kept(mapping(of), each, is_written_by_people=is_written_by_people)
-
+    known = mapping(schema)
     if isinstance(value, dict):
-        if child := mapping(schema.get("additionalProperties")):
-            is_masked = is_written_by_people and child.get("type") == "string"
-            return {without_tokens(key): _size(each) if is_masked else part(child, each) for key, each in value.items()}
-        known = mapping(schema.get("properties"))
-        return {key: part(known[key], each) if key in known else _UNKNOWN for key, each in value.items()}
+        return _members(known, value, is_written_by_people=is_written_by_people)
     if isinstance(value, list):
-        return [part(schema.get("items"), each) for each in value]
+        return [_kept(known.get("items"), each, is_written_by_people=is_written_by_people) for each in value]
     if not isinstance(value, str):
         return value
-    is_name = len(value) <= _LONGEST_NAME and schema.get("maxLength", 0) <= _LONGEST_NAME
+    is_name = len(value) <= _LONGEST_NAME and known.get("maxLength", 0) <= _LONGEST_NAME
     return without_tokens(value)[:_LONGEST] if is_name or not is_written_by_people else _size(value)
+
+
+def _members(schema: Mapping[str, Any], value: dict[str, Any], *, is_written_by_people: bool) -> dict[str, object]:
+    """Return what a schema knows of an object: by the names of its fields, or of all its keys alike."""
+    part = partial(_kept, is_written_by_people=is_written_by_people)
+    child = mapping(schema.get("additionalProperties"))
+    if not child:
+        known = mapping(schema.get("properties"))
+        return {key: part(known[key], each) if key in known else _UNKNOWN for key, each in value.items()}
+    is_masked = is_written_by_people and child.get("type") == "string"
+    return {without_tokens(key): _size(each) if is_masked else part(child, each) for key, each in value.items()}
 
 
 def _size(value: object) -> str:

@@ -8,7 +8,8 @@ import click
 
 from phase_operator.cli.common.rights import roles_for
 from phase_operator.cli.common.terminal import Tone, is_for_people, toned
-from phase_operator.cli.doctor.findings import Finding, Verdict, counted
+from phase_operator.cli.doctor.findings import Finding, Verdict
+from phase_operator.core.text import counted
 from phase_operator.kube.user_resources import Request
 
 _MARKS = {Verdict.OK: "✓", Verdict.NOTE: "!", Verdict.BAD: "✗", Verdict.UNKNOWN: "?"}

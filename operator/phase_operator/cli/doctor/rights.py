@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from phase_operator.api import names
 from phase_operator.cli.doctor.definitions import CRD_NAMES
 from phase_operator.cli.doctor.deployed import Operator
-from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
-from phase_operator.core.text import clean
+from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, known, shown
+from phase_operator.core.text import clean, counted
 from phase_operator.kube import operator_rights
 from phase_operator.kube.operator_rights import Rule, requests_of
 from phase_operator.kube.user_resources import (
@@ -153,7 +153,7 @@ def check_installer(allowed: Mapping[Request, bool] | Unread) -> Finding:
 
 def lacking(allowed: Mapping[Request, bool] | Unread) -> list[Request]:
     """Return the rights that somebody was found not to have."""
-    return [] if isinstance(allowed, Unread) else [request for request, may in allowed.items() if not may]
+    return [request for request, may in known(allowed, {}).items() if not may]
 
 
 def _grant(operator: Operator, missing: Sequence[Request]) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 
 from phase_operator import __version__
 from phase_operator.cli.common.leader import pod_of as holder_of
+from phase_operator.cli.common.standing import conditions, is_true, ready_of
 from phase_operator.cli.doctor.deployed import Operator, tag_of
-from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
+from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, shown
 from phase_operator.cli.doctor.others import Lease
 from phase_operator.core.json_access import at, mapping, mappings, number, text
-from phase_operator.core.text import clean
+from phase_operator.core.text import clean, counted
 
 PODS, LEADER, READY = "pods", "leader", "readyz"
 _MANY_RESTARTS = 3
@@ -41,6 +42,11 @@ class Pod:
     ended_by: str
     body: Mapping[str, Any]
 
+    @property
+    def version(self) -> str:
+        """The tag of its image; the image itself if it has none."""
+        return tag_of(self.image) or self.image
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -53,18 +59,17 @@ class Answer:
 def pod_of(body: Mapping[str, Any]) -> Pod:
     """Return what the API server knows of a pod."""
     metadata, status = mapping(body.get("metadata")), mapping(body.get("status"))
-    conditions = {text(each.get("type")): each for each in mappings(status.get("conditions"))}
     containers = list(mappings(status.get("containerStatuses")))
     waiting = (text(at(each, ("state", "waiting")).get("reason")) for each in containers)
     ended = (
         text(at(each, (state, "terminated")).get("reason")) for each in containers for state in ("lastState", "state")
     )
     images = (text(each.get("image")) for each in mappings(at(body, ("spec",)).get("containers")))
-    unscheduled = text(conditions.get("PodScheduled", {}).get("reason"))
+    unscheduled = text(conditions(body).get("PodScheduled", {}).get("reason"))
     return Pod(
         namespace=text(metadata.get("namespace")),
         name=text(metadata.get("name")),
-        is_ready=conditions.get("Ready", {}).get("status") == "True",
+        is_ready=is_true(ready_of(body)),
         restarts=max((number(each.get("restartCount")) for each in containers), default=0),
         image=next(images, ""),
         waits_for=next(filter(None, waiting), "") or unscheduled,
@@ -77,13 +82,9 @@ def check_pods(operator: Operator, pods: Sequence[Pod] | Unread) -> Finding:
     """Return whether all pods are there and ready, and of one version."""
     if isinstance(pods, Unread):
         return pods.finding(PODS)
-    if problem := _not_running(operator, pods):
+    if problem := _not_running(operator, pods) or _restarted(pods):
         return problem
-    restarting = [each for each in pods if each.restarts >= _MANY_RESTARTS]
-    if restarting:
-        said = ", ".join(f"{clean(each.name)} {each.restarts} times{_last_end(each)}" for each in restarting[:3])
-        return Finding(PODS, Verdict.NOTE, f"pods were restarted: {said}", _cure(restarting[0], restarting[0].ended_by))
-    versions = sorted({tag_of(each.image) or each.image for each in pods})
+    versions = sorted({each.version for each in pods})
     if len(versions) > 1:
         cure = (
             f"Wait for the roll-out: kubectl -n {operator.namespace} rollout status deployment/{clean(operator.name)}"
@@ -110,11 +111,10 @@ def check_leader(operator: Operator, lease: Lease | Unread | None, pods: Sequenc
         return Finding(LEADER, Verdict.BAD, said, "No replica works. Look at the pods, and at their rights on Leases.")
     holder = clean(holder_of(lease.holder) or lease.holder)
     if not lease.is_held(now):
-        age = "never" if lease.renewed is None else f"{now - lease.renewed:.0f} s ago"
-        said = f"{holder} holds the Lease {clean(place)}, and renewed it last {age}"
+        said = f"{holder} holds the Lease {clean(place)}, and renewed it last {_since(lease.renewed, now)}"
         cure = "No replica works, or none reaches the API server. Read the pods' logs for `lease not known`."
         return Finding(LEADER, Verdict.BAD, said, cure)
-    if isinstance(pods, Unread) or any(_is_of(lease, each) for each in pods):
+    if isinstance(pods, Unread) or leader_of(lease, pods) is not None:
         return Finding(LEADER, Verdict.OK, f"{holder} leads by the Lease {clean(place)}")
     said = f"{holder} leads, and is no pod of {clean(str(operator))}"
     return Finding(
@@ -133,10 +133,10 @@ def leader_of(lease: Lease | Unread | None, pods: Sequence[Pod] | Unread) -> Pod
 
 def check_ready(answers: Mapping[str, Answer | Unread]) -> Finding:
     """Return what the pods say of themselves at /readyz."""
-    unread = [each for each in answers.values() if isinstance(each, Unread)]
     heard = {name: each for name, each in answers.items() if isinstance(each, Answer)}
     if not heard:
-        return unread[0].finding(READY) if unread else Finding(READY, Verdict.UNKNOWN, "no pod could be asked")
+        unread = (each for each in answers.values() if isinstance(each, Unread))
+        return next(unread, Unread("no pod could be asked")).finding(READY)
     if unready := [f"{clean(name)}: {_said(each)}" for name, each in heard.items() if each.status != _OK]:
         cure = "The words after the pod's name say what it waits for; its log has more."
         return Finding(READY, Verdict.BAD, "; ".join(unready), cure)
@@ -164,11 +164,17 @@ def _not_running(operator: Operator, pods: Sequence[Pod]) -> Finding | None:
     unready = [each for each in pods if not each.is_ready]
     if not unready:
         return None
-    said = ", ".join(
-        f"{clean(each.name)}{f' ({clean(each.waits_for)})' if each.waits_for else ''}" for each in unready[:3]
-    )
+    said = ", ".join(f"{clean(each.name)}{_waits(each)}" for each in unready[:3])
     verdict = Verdict.BAD if len(unready) == len(pods) else Verdict.NOTE
     return Finding(PODS, verdict, f"{len(unready)} of {counted(len(pods), 'pod')} not ready: {said}", _cure(unready[0]))
+
+
+def _restarted(pods: Sequence[Pod]) -> Finding | None:
+    restarting = [each for each in pods if each.restarts >= _MANY_RESTARTS]
+    if not restarting:
+        return None
+    said = ", ".join(f"{clean(each.name)} {each.restarts} times{_last_end(each)}" for each in restarting[:3])
+    return Finding(PODS, Verdict.NOTE, f"pods were restarted: {said}", _cure(restarting[0], restarting[0].ended_by))
 
 
 def _cure(pod: Pod, why: str = "") -> str:
@@ -177,8 +183,16 @@ def _cure(pod: Pod, why: str = "") -> str:
     return template.format(namespace=clean(pod.namespace), pod=clean(pod.name))
 
 
+def _waits(pod: Pod) -> str:
+    return f" ({clean(pod.waits_for)})" if pod.waits_for else ""
+
+
 def _last_end(pod: Pod) -> str:
     return f" (last by {clean(pod.ended_by)})" if pod.ended_by else ""
+
+
+def _since(renewed: float | None, now: float) -> str:
+    return "never" if renewed is None else f"{now - renewed:.0f} s ago"
 
 
 def _without_election(operator: Operator) -> Finding:

@@ -1,9 +1,10 @@
 """What stands around the operator's pods: the cluster's version, network policies, and what lets nodes be drained."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.cli.common.resources import place_of
 from phase_operator.cli.doctor.deployed import Operator
 from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, shown
 from phase_operator.core.json_access import at, mapping, mappings, number, text, texts
@@ -12,8 +13,8 @@ from phase_operator.kube.version import too_old
 
 CLUSTER, NETWORK, BUDGET = "cluster", "network", "disruption"
 _OLDEST = ".".join(map(str, names.OLDEST_KUBERNETES))
-_DNS = 53
-_API = (443, 6443)
+# What the pods have to reach, and by which ports: one of them is enough.
+_NEEDED = (("DNS (53)", (53,)), ("the API server and Phase (443 or 6443)", (443, 6443)))
 _ALL_PORTS = range(1, 65536)
 
 
@@ -34,44 +35,44 @@ def check_network(operator: Operator, policies: Sequence[Mapping[str, Any]] | Un
     """
     if isinstance(policies, Unread):
         return policies.finding(NETWORK)
-    labels = texts(at(operator.body, ("spec", "template", "metadata", "labels")))
-    limiting = [each for each in policies if _limits_egress(each, labels)]
+    limiting = [each for each in policies if _limits_egress(each, operator.pod_labels)]
     if not limiting:
         return Finding(NETWORK, Verdict.OK, "no NetworkPolicy limits what the pods may reach")
-    ports = [each for policy in limiting for each in _open_ports(policy)]
-    wanted = (("DNS (53)", (_DNS,)), ("the API server and Phase (443 or 6443)", _API))
-    closed = [what for what, numbers in wanted if not any(each in span for span in ports for each in numbers)]
-    listed = shown(text(mapping(each.get("metadata")).get("name")) for each in limiting)
-    if closed:
+    if closed := _closed(limiting):
         cure = "Allow these in spec.egress; in the chart networkPolicy has rules for them."
-        return Finding(
-            NETWORK, Verdict.NOTE, f"NetworkPolicy {listed} seems to keep the pods from {', '.join(closed)}", cure
-        )
-    return Finding(NETWORK, Verdict.OK, f"NetworkPolicy {listed} leaves DNS and HTTPS open")
+        said = f"NetworkPolicy {_names(limiting)} seems to keep the pods from {', '.join(closed)}"
+        return Finding(NETWORK, Verdict.NOTE, said, cure)
+    return Finding(NETWORK, Verdict.OK, f"NetworkPolicy {_names(limiting)} leaves DNS and HTTPS open")
 
 
 def check_budget(operator: Operator, budgets: Sequence[Mapping[str, Any]] | Unread) -> Finding:
     """Return whether nodes can be drained without stopping all replicas, and can be drained at all."""
     if isinstance(budgets, Unread):
         return budgets.finding(BUDGET)
-    labels = texts(at(operator.body, ("spec", "template", "metadata", "labels")))
-    ours = [each for each in budgets if selects(at(each, ("spec", "selector")), labels)]
-    if not operator.replicas:
-        return Finding(BUDGET, Verdict.OK, f"{clean(str(operator))} has no replica to keep")
     if operator.replicas < 2:
-        cure = "Run two replicas, so that one takes over when a node goes: kubectl scale, in the chart `replicas: 2`."
-        return Finding(BUDGET, Verdict.NOTE, f"{clean(str(operator))} has one replica", cure)
+        return _of_few(operator)
+    ours = [each for each in budgets if selects(at(each, ("spec", "selector")), operator.pod_labels)]
     if not ours:
         cure = "Apply the PodDisruptionBudget of deploy/base, so that a drain does not stop both replicas."
         return Finding(BUDGET, Verdict.NOTE, "no PodDisruptionBudget protects the replicas", cure)
     stuck = [each for each in ours if _never_allows(mapping(each.get("status")))]
-    listed = shown(text(mapping(each.get("metadata")).get("name")) for each in stuck or ours)
     if stuck:
         cure = "Allow one pod to go (maxUnavailable: 1), or drains of its nodes wait for ever."
-        return Finding(
-            BUDGET, Verdict.NOTE, f"PodDisruptionBudget {listed} allows no eviction although all is well", cure
-        )
-    return Finding(BUDGET, Verdict.OK, f"PodDisruptionBudget {listed} keeps a replica")
+        said = f"PodDisruptionBudget {_names(stuck)} allows no eviction although all is well"
+        return Finding(BUDGET, Verdict.NOTE, said, cure)
+    return Finding(BUDGET, Verdict.OK, f"PodDisruptionBudget {_names(ours)} keeps a replica")
+
+
+def _of_few(operator: Operator) -> Finding:
+    """Return what to know of an operator that has not two replicas, of which one could stay."""
+    if not operator.replicas:
+        return Finding(BUDGET, Verdict.OK, f"{clean(str(operator))} has no replica to keep")
+    cure = "Run two replicas, so that one takes over when a node goes: kubectl scale, in the chart `replicas: 2`."
+    return Finding(BUDGET, Verdict.NOTE, f"{clean(str(operator))} has one replica", cure)
+
+
+def _names(objects: Iterable[Mapping[str, Any]]) -> str:
+    return shown(place_of(each).name for each in objects)
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -99,6 +100,12 @@ def _limits_egress(policy: Mapping[str, Any], labels: Mapping[str, str]) -> bool
     spec = mapping(policy.get("spec"))
     types = spec.get("policyTypes") or (["Egress"] if spec.get("egress") else [])
     return "Egress" in types and selects(mapping(spec.get("podSelector")), labels)
+
+
+def _closed(policies: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what the operator needs to reach, and no rule of these policies lets through."""
+    spans = [each for policy in policies for each in _open_ports(policy)]
+    return [what for what, ports in _NEEDED if not any(port in span for span in spans for port in ports)]
 
 
 def _open_ports(policy: Mapping[str, Any]) -> Iterator[range]:

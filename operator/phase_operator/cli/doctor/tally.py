@@ -10,7 +10,9 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.json_access import at, mapping, mappings, number, strings, text
+from phase_operator.cli.common.resources import place_of
+from phase_operator.cli.common.standing import count, is_true, ready_of
+from phase_operator.core.json_access import at, mapping, strings, text
 from phase_operator.core.timestamps import moment_of
 
 # Token Secrets that are looked at, of all namespaces and of resources of one.
@@ -79,10 +81,15 @@ class Tally:
         """How many there are."""
         return self.ready + self.suspended + self.young + self.not_ready
 
+    @property
+    def worst(self) -> list[tuple[str, Group]]:
+        """The problems, with what most namespaces have first."""
+        return sorted(self.problems.items(), key=lambda each: (-len(each[1].namespaces), -each[1].number, each[0]))
+
     def take(self, resource: Mapping[str, Any]) -> None:
         """Count a resource."""
         metadata = mapping(resource.get("metadata"))
-        namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+        namespace, name, _ = place_of(resource)
         self._take_verdict(resource, metadata, namespace, name)
         self._take_token(resource, namespace, name)
         is_marked = names.LEGACY_FINALIZER in strings(metadata.get("finalizers"))
@@ -104,13 +111,12 @@ class Tally:
         deleted = moment_of(metadata.get("deletionTimestamp"))
         if deleted is not None and self.now - deleted > _DELETION:
             return IN_DELETION
-        status = mapping(resource.get("status"))
-        ready = next((each for each in mappings(status.get("conditions")) if each.get("type") == "Ready"), None)
-        if ready is None or number(status.get("observedGeneration")) < 1:
+        ready = ready_of(resource)
+        if not ready or count(resource, "observedGeneration") < 1:
             return self._unseen(metadata)
         if ready.get("reason") == Reason.SUSPENDED:
             self.suspended += 1
-        elif ready.get("status") == "True":
+        elif is_true(ready):
             self.ready += 1
         else:
             return text(ready.get("reason"))

@@ -1,11 +1,10 @@
 """Whether a Secret holds something that has the form of a token of Phase."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.cli.common.token_secret import decoded
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.values import SecretValue
@@ -19,11 +18,12 @@ def token_problem(secret: Mapping[str, Any] | None) -> str:
     encoded = text(mapping(secret.get("data")).get(names.TOKEN_KEY))
     if not encoded:
         return f"has no key `{names.TOKEN_KEY}`"
+    token = decoded(encoded)
+    if token is None:
+        return "holds something else than text"
     try:
         # The key only makes a name for the account, which nobody sees.
-        parse(SecretValue(base64.b64decode(encoded, validate=True).decode()), b"")
-    except (binascii.Error, UnicodeDecodeError):
-        return "holds something else than text"
+        parse(SecretValue(token), b"")
     except ExpectedError as error:
         # What follows are the forms, which look like tokens.
         return f"is not usable: {error.message.partition(':')[0]}"

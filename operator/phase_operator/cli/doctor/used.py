@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from phase_operator.api import names
 from phase_operator.api.reasons import CATALOGUE, Reason
-from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, counted, shown
+from phase_operator.cli.doctor.findings import Finding, Unread, Verdict, shown
 from phase_operator.cli.doctor.tally import IN_DELETION, NOT_SEEN, Group, Tally
-from phase_operator.core.text import clean
+from phase_operator.core.text import clean, counted
 
 T = TypeVar("T")
 RESOURCES, TOKENS = "resources", "tokens"
@@ -27,6 +27,16 @@ class Tokens:
     found: Mapping[tuple[str, str], str | Unread]
     left_out: int = 0
 
+    @property
+    def unread(self) -> list[Unread]:
+        """Why some could not be looked at."""
+        return [each for each in self.found.values() if isinstance(each, Unread)]
+
+    @property
+    def wrong(self) -> dict[tuple[str, str], str]:
+        """What is wrong, by the Secrets that cannot be used."""
+        return {place: each for place, each in self.found.items() if isinstance(each, str) and each}
+
 
 def check_resources(tally: Tally | Unread, where: str) -> Finding:
     """Return how many resources are ready, and why the others are not; what most namespaces have is first."""
@@ -36,34 +46,33 @@ def check_resources(tally: Tally | Unread, where: str) -> Finding:
         where = f"{where} (of the first {tally.all} alone)"
     if not tally.all:
         return Finding(RESOURCES, Verdict.OK, f"none {where}")
-    said = ", ".join(
-        f"{number} {word}"
-        for word, number in (("ready", tally.ready), ("suspended", tally.suspended), ("new", tally.young))
-        if number
-    )
+    said = _in_order(tally)
     if not tally.problems:
         return Finding(RESOURCES, Verdict.OK, f"{said} {where}")
-    worst = sorted(tally.problems.items(), key=lambda each: (-len(each[1].namespaces), -each[1].number, each[0]))
-    groups = "; ".join(f"{reason or 'another reason'} {_group(group)}" for reason, group in worst[:_WORST])
+    worst = tally.worst
+    groups = "; ".join(_group(reason, group) for reason, group in worst[:_WORST])
     more = f"; {counted(len(worst) - _WORST, 'reason')} more" if len(worst) > _WORST else ""
     counts = f"{said}, {tally.not_ready} not ready" if said else f"none of {tally.all} ready"
     cures = "\n".join(_cure(reason) for reason, _ in worst[:_WORST])
     return Finding(RESOURCES, Verdict.BAD, f"{counts} {where}: {groups}{more}", cures)
 
 
+def _in_order(tally: Tally) -> str:
+    """Return how many resources have no problem, by what is known of them; "" if there is none."""
+    numbers = (("ready", tally.ready), ("suspended", tally.suspended), ("new", tally.young))
+    return ", ".join(f"{number} {word}" for word, number in numbers if number)
+
+
 def check_tokens(tokens: Tokens | Unread, tally: Tally | Unread) -> Finding:
     """Return whether every token Secret is there and holds something that has the form of a token."""
     if isinstance(tokens, Unread):
         return tokens.finding(TOKENS)
-    unread = [each for each in tokens.found.values() if isinstance(each, Unread)]
-    wrong = {place: each for place, each in tokens.found.items() if isinstance(each, str) and each}
-    good = len(tokens.found) - len(unread) - len(wrong)
     rest = f"; {counted(tokens.left_out, 'resource')} with others not looked at" if tokens.left_out else ""
-    if wrong:
-        listed = [f"{namespace}/{name} {each}" for (namespace, name), each in in_turns(wrong).items()]
+    if wrong := tokens.wrong:
         cure = f"Store a service account token under the key `{names.TOKEN_KEY}`: kubectl phase auth create"
-        users = _users(tally, next(iter(wrong)))
-        return Finding(TOKENS, Verdict.BAD, f"{shown(listed)}{users}{rest}", cure)
+        return Finding(TOKENS, Verdict.BAD, f"{_listed(wrong, tally)}{rest}", cure)
+    unread = tokens.unread
+    good = len(tokens.found) - len(unread)
     if unread and not good:
         return unread[0].finding(TOKENS)
     if unread:
@@ -82,14 +91,20 @@ def in_turns(found: Mapping[tuple[str, str], T]) -> dict[tuple[str, str], T]:
     return {place: found[place] for place in sorted(found, key=lambda each: order[each])}
 
 
+def _listed(wrong: Mapping[tuple[str, str], str], tally: Tally | Unread) -> str:
+    """Return the Secrets that cannot be used, each with the reason, and who names the first."""
+    listed = [f"{namespace}/{name} {each}" for (namespace, name), each in in_turns(wrong).items()]
+    return f"{shown(listed)}{_users(tally, next(iter(wrong)))}"
+
+
 def _users(tally: Tally | Unread, place: tuple[str, str]) -> str:
     group = None if isinstance(tally, Unread) else tally.tokens.get(place)
     return f" (named by {shown(group.examples)})" if group else ""
 
 
-def _group(group: Group) -> str:
+def _group(reason: str, group: Group) -> str:
     more = ", ..." if group.number > len(group.examples) else ""
-    return f"{group.number} ({', '.join(map(clean, group.examples))}{more})"
+    return f"{reason or 'another reason'} {group.number} ({', '.join(map(clean, group.examples))}{more})"
 
 
 def _cure(reason: str) -> str:
