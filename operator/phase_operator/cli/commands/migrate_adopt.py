@@ -24,7 +24,7 @@ from phase_operator.cli.migrating.official import Version
 from phase_operator.cli.migrating.reading import metadata_of
 from phase_operator.cli.migrating.running import running
 from phase_operator.core.object_names import is_namespace, is_object_name
-from phase_operator.core.text import clean, clean_listing
+from phase_operator.core.text import clean, clean_listing, counted
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.user_cluster import UserCluster
 from phase_operator.kube.user_errors import Trouble, UserError
@@ -136,8 +136,7 @@ async def _agreed(cluster: UserCluster, given: _Given, count: int) -> None:
         say(f"warning: {still}")
         if not given.yes:
             raise Failure(f"nothing was done: {still}; scale it to 0 first, or give --yes")
-    noun = "Secret" if count == 1 else "Secrets"
-    confirmed(f"Mark {count} {noun}?", yes=given.yes)
+    confirmed(f"Mark {counted(count, 'Secret')}?", yes=given.yes)
 
 
 async def _still_running(cluster: UserCluster, source: str) -> str:

@@ -30,7 +30,7 @@ from phase_operator.cli.migrating.draft import Named
 from phase_operator.cli.migrating.findings import Finding, Report, Severity, rows, summary, unjudged, worst_first
 from phase_operator.cli.migrating.judging import Judged, Rules, Tokens, by_entries, by_phase
 from phase_operator.cli.migrating.official import Version
-from phase_operator.cli.migrating.reading import bodies, metadata_of, of_kinds
+from phase_operator.cli.migrating.reading import bodies, metadata_of, originals
 from phase_operator.cli.migrating.secrets_check import of_secret
 from phase_operator.cli.migrating.spec_check import contested, of_all, of_spec
 from phase_operator.cli.migrating.spec_check import unjudged as left_by_spec
@@ -41,7 +41,6 @@ from phase_operator.core.access.hosts import parse_host
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.source.query import base_url, origin
 from phase_operator.core.targets.observed import observe
-from phase_operator.core.targets.policy import secret_ref
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.kube.user_errors import Trouble, UserError
 from phase_operator.kube.user_resources import PHASE_SECRETS
@@ -124,13 +123,8 @@ def _parsed(texts: Iterable[str], parse: Any, option: str) -> tuple[Any, ...]:
 
 def _of_others(given: _Given) -> list[Report]:
     other = Other(given.source)
-    found = bodies(given.files) if given.files else waited_for(_listed(other, given.at))
+    found = originals(given.files, given.at, KINDS[other])
     return [each.report() for each in convert(found, other, Named(), given.at.namespace or "").made]
-
-
-async def _listed(other: Other, at: ClusterOptions) -> list[Mapping[str, Any]]:
-    async with connected(at) as cluster:
-        return await of_kinds(cluster, namespace_of(at, cluster), KINDS[other])
 
 
 async def _of_official(given: _Given) -> list[Report]:
@@ -160,12 +154,7 @@ async def _of_cluster(at: ClusterOptions, selector: str) -> tuple[list[Candidate
     async with connected(at) as cluster:
         found = await cluster.list(PHASE_SECRETS, namespace_of(at, cluster), labels=selector)
         every = list(candidates(found))
-        keys = [
-            secret_ref(target, each.key.namespace).key
-            for each in every
-            if each.spec is not None
-            for target in each.spec.managed_secret_references
-        ]
+        keys = [ref.key for each in every for ref, _ in each.targets]
         try:
             return every, (await metadata_of(cluster, list(dict.fromkeys(keys))), "")
         except UserError as error:
@@ -199,7 +188,7 @@ def _report(
     metadata, why_none = secrets
     taken = [
         finding
-        for ref in (secret_ref(each, candidate.key.namespace) for each in candidate.spec.managed_secret_references)
+        for ref, _ in candidate.targets
         if (found := metadata.get(ref.key))
         for finding in of_secret(candidate.key, ref, observe(found), judged.made.get(ref))
     ]

@@ -1,12 +1,10 @@
 """`kubectl phase migrate convert`: PhaseSecrets out of the resources of another operator."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
-from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.common.failures import ExitCode, Failure
 from phase_operator.cli.common.options import (
     HELP,
@@ -16,12 +14,12 @@ from phase_operator.cli.common.options import (
     files_option,
     output_option,
 )
-from phase_operator.cli.common.terminal import say
+from phase_operator.cli.common.terminal import print_documents, say
 from phase_operator.cli.migrating.converters import KINDS, Conversions, Other
 from phase_operator.cli.migrating.converters import convert as converted
 from phase_operator.cli.migrating.draft import Named
 from phase_operator.cli.migrating.official import Version
-from phase_operator.cli.migrating.reading import bodies, of_kinds
+from phase_operator.cli.migrating.reading import originals
 
 
 @click.command(
@@ -57,7 +55,7 @@ def convert(
     if source in list(Version):
         raise Failure(f"resources of {source} work as they are: see `migrate check --from {source}`", ExitCode.USAGE)
     other = Other(source)
-    found = bodies(files) if files else waited_for(_listed(other, at))
+    found = originals(files, at, KINDS[other])
     conversions = converted(found, other, Named(app, environment, token_secret), at.namespace or "")
     _print(conversions, output)
     for kind, count in conversions.left_out.items():
@@ -71,19 +69,11 @@ def _kinds(other: Other) -> Sequence[str]:
     return [each.kind for each in KINDS[other] if each.is_converted]
 
 
-async def _listed(other: Other, at: ClusterOptions) -> list[Mapping[str, Any]]:
-    async with connected(at) as cluster:
-        return await of_kinds(cluster, namespace_of(at, cluster), KINDS[other])
-
-
 def _print(conversions: Conversions, output: str) -> None:
     if output == "json":
         click.echo(json.dumps([each.as_json() for each in conversions.made], indent=2))
         return
-    for number, each in enumerate(conversions.made):
-        if number:
-            click.echo("---")
-        click.echo(each.as_yaml(), nl=False)
+    print_documents(each.as_yaml() for each in conversions.made)
     opens = sum(not each.is_ready for each in conversions.made)
     if opens:
         say(f"{opens} of {len(conversions.made)} are not ready to apply: see TODO in each")

@@ -16,7 +16,7 @@ from phase_operator.core.content.keys import target_key
 from phase_operator.core.json_access import at, mapping, mappings, text, texts
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.targets.observed import Observed, observe
-from phase_operator.core.targets.policy import policy, secret_ref
+from phase_operator.core.targets.policy import policy
 from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import ObjectKey
 
@@ -124,10 +124,7 @@ def _rivals(users: Collection[ObjectKey], key: ObjectKey, secret: ObjectKey) -> 
 
 
 def _named(every: Sequence[Candidate]) -> Iterator[tuple[Candidate, TargetRef, ManagedSecretReference]]:
-    for candidate in every:
-        if candidate.spec is not None:
-            for target in candidate.spec.managed_secret_references:
-                yield candidate, secret_ref(target, candidate.key.namespace), target
+    return ((candidate, ref, target) for candidate in every for ref, target in candidate.targets)
 
 
 def _step(

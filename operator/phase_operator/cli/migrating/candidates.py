@@ -6,13 +6,16 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference
 from phase_operator.cli.migrating.findings import Finding, Severity
+from phase_operator.cli.migrating.foreign import home_of
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, mappings, text
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.targets.policy import secret_ref
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parse_spec
 
-_DEFAULT_NAMESPACE = "default"
 _REMOVED = "dotnet-env"
 
 
@@ -35,6 +38,13 @@ class Candidate:
         """The metadata as they are written."""
         return mapping(self.body.get("metadata"))
 
+    @property
+    def targets(self) -> Iterator[tuple[TargetRef, ManagedSecretReference]]:
+        """The Secrets that its spec names, each with its fields; none if the spec cannot be read."""
+        if self.spec is not None:
+            for target in self.spec.managed_secret_references:
+                yield secret_ref(target, self.key.namespace), target
+
 
 def is_phase_secret(body: Mapping[str, Any]) -> bool:
     """Return whether an object is a PhaseSecret, of whatever version."""
@@ -45,9 +55,7 @@ def is_phase_secret(body: Mapping[str, Any]) -> bool:
 def candidates(bodies: Iterable[Mapping[str, Any]], namespace: str = "") -> Iterator[Candidate]:
     """Yield the resources, each read; one that names no namespace is in this one."""
     for body in bodies:
-        metadata = mapping(body.get("metadata"))
-        place = text(metadata.get("namespace")) or namespace or _DEFAULT_NAMESPACE
-        yield _candidate(ObjectKey(place, text(metadata.get("name"))), body)
+        yield _candidate(home_of(body, namespace), body)
 
 
 def _candidate(key: ObjectKey, body: Mapping[str, Any]) -> Candidate:

@@ -6,6 +6,7 @@ from phase_operator.api.v1alpha1.phasesecret import NameTransformer, ProcessorTy
 from phase_operator.cli.migrating.draft import OPEN, Converted, Draft, Named
 from phase_operator.cli.migrating.foreign import Foreign, Path
 from phase_operator.cli.migrating.targets import is_plain, secret_type
+from phase_operator.core.json_access import filled
 
 GROUP = "secrets.doppler.com"
 KIND = "DopplerSecret"
@@ -63,29 +64,18 @@ def _managed(draft: Draft) -> dict[str, Any]:
         draft.say((*path, "namespace"), what, (*_TARGET, "secretNamespace"))
     labels, annotations = original.pairs(*path, "labels"), original.pairs(*path, "annotations")
     template = draft.metadata(path, labels, annotations, (*_TARGET, "template"))
-    return {**found, **secret_type(draft, (*path, "type")), **({"template": template} if template else {})}
+    return {**found, **secret_type(draft, (*path, "type")), **filled({"template": template})}
 
 
 def _names(draft: Draft) -> dict[str, Any]:
-    path: Path = ("spec", "nameTransformer")
-    found = draft.original.text(*path)
-    if not found:
-        return {}
-    if found not in list(NameTransformer):
-        draft.open(path, "nameTransformer has no such spelling; name the keys by processors.<KEY>.asName", _TARGET)
-        return {}
-    return {"nameTransformer": found}
+    why = "nameTransformer has no such spelling; name the keys by processors.<KEY>.asName"
+    return filled({"nameTransformer": draft.one_of(("spec", "nameTransformer"), list(NameTransformer), why, _TARGET)})
 
 
 def _format(draft: Draft) -> dict[str, Any]:
-    path: Path = ("spec", "format")
-    found = draft.original.text(*path)
-    if not found:
-        return {}
-    if found not in _FORMATS:
-        draft.open(path, "format has no such form; write the file as template.data", _TARGET)
-        return {}
-    return {"format": _FORMATS[found], "fileKey": _FILE_KEY}
+    why = "format has no such form; write the file as template.data"
+    found = draft.one_of(("spec", "format"), _FORMATS, why, _TARGET)
+    return {"format": _FORMATS[found], "fileKey": _FILE_KEY} if found else {}
 
 
 def _processors(draft: Draft) -> dict[str, dict[str, str]]:
@@ -93,7 +83,7 @@ def _processors(draft: Draft) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for key in original.names(*path):
         kind, name = original.text(*path, key, "type"), original.text(*path, key, "asName")
-        processor = {"asName": name} if name else {}
+        processor = filled({"asName": name})
         if kind == ProcessorType.BASE64:
             processor["type"] = kind
         elif kind not in ("", ProcessorType.PLAIN):

@@ -5,7 +5,7 @@ that it does nothing if it is applied all the same.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from phase_operator.cli.migrating.commented import commented
 from phase_operator.cli.migrating.findings import Finding, Report, Severity
 from phase_operator.cli.migrating.foreign import SPEC, Foreign, Path, spelled
 from phase_operator.core.errors import shortened
+from phase_operator.core.json_access import filled
+from phase_operator.core.source.folders import normal_path
 from phase_operator.core.targets.reserved import is_reserved
 from phase_operator.core.values import ObjectKey
 
@@ -124,6 +126,14 @@ class Draft:
         """Note what becomes of a field."""
         self._remarks.append(Remark(spelled(source), text, at))
 
+    def one_of(self, path: Path, known: Collection[str], why: str, at: Path = SPEC) -> str:
+        """Return a text that is one of these, "" if there is none; another one is an open question."""
+        found = self.original.text(*path)
+        if found and found not in known:
+            self.open(path, why, at)
+            return ""
+        return found
+
     def app(self, source: Path, found: str = "") -> None:
         """Set the app: that of the command line, else the one that the original names, else an open question."""
         name = self.named.app or found
@@ -143,6 +153,13 @@ class Draft:
         elif not self.named.environment and name != found:
             self.say(source, "Phase's default environments are called development, staging and production", at)
         self.spec["phaseAppEnv"] = name or found or OPEN
+
+    def folder(self, path: str, *, recursive: bool) -> None:
+        """Set the folder, if it is not the root, and whether those below it are read as well."""
+        if normal_path(path) != "/":
+            self.spec["phaseAppEnvPath"] = normal_path(path)
+        if recursive:
+            self.spec["recursive"] = True
 
     def token(self, *sources: Path) -> None:
         """Set the token's Secret if the command line names one; the original's credentials are of no use here."""
@@ -178,7 +195,7 @@ class Draft:
                 self.say((*source, name), "those by which tools know their own objects are left out", at)
             if kept:
                 found[name] = kept
-        return {"metadata": found} if found else {}
+        return filled({"metadata": found})
 
     def finish(self) -> Converted:
         """Return the PhaseSecret; fields of the original that nobody has read are open questions."""

@@ -3,7 +3,7 @@
 Rule: keys are compared by the entries that they are made of, so no value is looked at.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
@@ -18,7 +18,7 @@ from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.source.folders import folders, normal_path
 from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.text import clean, clean_listing
+from phase_operator.core.text import clean, clean_listing, counted
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, Snapshot
 
 # The digests of what is rendered are compared with nothing.
@@ -119,7 +119,7 @@ def _lost(
     lost = sorted(theirs.keys() - taken.keys())
     if not lost:
         return
-    what = f"loses {_count(lost)}: {clean_listing(lost)}"
+    what = f"loses {counted(len(lost), 'key')}: {clean_listing(lost)}"
     tag = spec.phase_app_env_tag
     if tag is None:
         yield Finding(
@@ -137,12 +137,9 @@ def _empty(where: str, taken: Mapping[str, Entry], entries: Sequence[Entry], ver
     empty = sorted(key for key, entry in taken.items() if not entry.value)
     if not empty:
         return
+    keys = counted(len(empty), "key")
     if version is Version.FIRST:
-        what = f"version 1 fails at {_count(empty)} without a value, which is written here: {clean_listing(empty)}"
+        what = f"version 1 fails at {keys} without a value, which is written here"
     else:
-        what = f"gets {_count(empty)} with an empty value, left out there: {clean_listing(empty)}"
-    yield Finding(Severity.DIFFERS, where, what)
-
-
-def _count(keys: Collection[str]) -> str:
-    return "1 key" if len(keys) == 1 else f"{len(keys)} keys"
+        what = f"gets {keys} with an empty value, left out there"
+    yield Finding(Severity.DIFFERS, where, f"{what}: {clean_listing(empty)}")

@@ -217,15 +217,14 @@ def _renamed(original: Foreign, rule: Path) -> dict[str, str]:
 def _source(draft: Draft, webhook: PhaseWebhook | None, wanted: Sequence[Wanted]) -> None:
     """Set what is read: one app, one environment and one folder; what is elsewhere is an open question."""
     draft.app(_STORE, "" if webhook is None else webhook.part("app_id", {}))
-    first = next((each for each in wanted if each.environment), None)
-    environment = "" if first is None else first.environment
-    draft.environment(_STORE if first is None else first.source, environment)
-    folders = [each for each in wanted if each.path]
-    path = normal_path(folders[0].path) if folders else "/"
-    if path != "/":
-        draft.spec["phaseAppEnvPath"] = path
-    if any(each.recursive for each in wanted):
-        draft.spec["recursive"] = True
+    first = next((each for each in wanted if each.environment), Wanted(_STORE))
+    draft.environment(first.source, first.environment)
+    path = normal_path(next((each.path for each in wanted if each.path), "/"))
+    draft.folder(path, recursive=any(each.recursive for each in wanted))
+    _say_elsewhere(draft, wanted, first.environment, path)
+
+
+def _say_elsewhere(draft: Draft, wanted: Sequence[Wanted], environment: str, path: str) -> None:
     for each in wanted:
         if elsewhere := _elsewhere(each, environment, path):
             why = f"it reads {elsewhere}; one PhaseSecret reads one: give it another, with creationPolicy: Merge"

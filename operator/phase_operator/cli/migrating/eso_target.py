@@ -6,6 +6,7 @@ from phase_operator.cli.migrating.draft import Draft
 from phase_operator.cli.migrating.foreign import Path
 from phase_operator.cli.migrating.go_templates import plain
 from phase_operator.cli.migrating.targets import metadata_texts, secret_type, texts
+from phase_operator.core.json_access import filled
 
 TARGET: Path = ("spec", "target")
 _TEMPLATE: Path = (*TARGET, "template")
@@ -62,7 +63,7 @@ def _empty(draft: Draft, at: Path) -> None:
 
 
 def _immutable(draft: Draft) -> dict[str, Any]:
-    return {"immutable": True} if draft.original.flag(*TARGET, "immutable") else {}
+    return filled({"immutable": draft.original.flag(*TARGET, "immutable")})
 
 
 def _template(draft: Draft, at: Path) -> dict[str, Any]:
@@ -82,4 +83,4 @@ def _template(draft: Draft, at: Path) -> dict[str, Any]:
         template["data"] = data
         if policy == "Merge":
             template["mergePolicy"] = "Merge"
-    return {"template": template} if template else {}
+    return filled({"template": template})

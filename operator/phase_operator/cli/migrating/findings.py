@@ -6,7 +6,8 @@ from enum import IntEnum
 from typing import Any
 
 from phase_operator.core.errors import shortened
-from phase_operator.core.text import clean
+from phase_operator.core.json_access import filled
+from phase_operator.core.text import clean, counted
 from phase_operator.core.values import ObjectKey
 
 # The most findings of one resource: whoever writes it decides how many there are.
@@ -55,12 +56,12 @@ class Finding:
 
     def as_json(self) -> dict[str, str]:
         """Return it as a program reads it."""
-        found = {
+        return {
             "severity": self.severity.name.lower(),
             "where": shortened(self.where),
             "what": shortened(self.what),
+            **filled({"cure": shortened(self.cure)}),
         }
-        return found | ({"cure": shortened(self.cure)} if self.cure else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +130,4 @@ def summary(reports: Sequence[Report]) -> str:
     parts = [f"{count} {severity.words}" for severity, count in counts.items() if count]
     left = len(reports) - sum(counts.values())
     parts += [f"{left} without a difference"] if left else []
-    noun = "resource" if len(reports) == 1 else "resources"
-    return f"{len(reports)} {noun}: {', '.join(parts)}" if parts else "no resources"
+    return f"{counted(len(reports), 'resource')}: {', '.join(parts)}" if parts else "no resources"

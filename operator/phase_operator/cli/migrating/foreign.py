@@ -7,6 +7,7 @@ of another type than expected reads as nothing, and stays unread.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from phase_operator.cli.common.resources import place_of
 from phase_operator.core.json_access import mapping, text, texts
 from phase_operator.core.text import clean
 from phase_operator.core.values import ObjectKey
@@ -20,6 +21,12 @@ _DEFAULT_NAMESPACE = "default"
 SPEC: Path = ("spec",)
 
 
+def home_of(body: Mapping[str, Any], namespace: str) -> ObjectKey:
+    """Return namespace and name of an object; one that names no namespace is in this one, else in `default`."""
+    own, name, _ = place_of(body)
+    return ObjectKey(own or namespace or _DEFAULT_NAMESPACE, name)
+
+
 class Foreign:
     """One resource, read field by field."""
 
@@ -27,8 +34,7 @@ class Foreign:
         self._body = body
         self._read: set[Path] = set()
         metadata = mapping(body.get("metadata"))
-        place = text(metadata.get("namespace")) or namespace or _DEFAULT_NAMESPACE
-        self.key = ObjectKey(place, text(metadata.get("name")))
+        self.key = home_of(body, namespace)
         self.kind = text(body.get("kind"))
         self.labels = texts(metadata.get("labels"))
         self.annotations = texts(metadata.get("annotations"))

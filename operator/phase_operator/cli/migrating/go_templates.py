@@ -111,17 +111,22 @@ def _operand(stage: Sequence[str], key_of: Callable[[str], str]) -> str:
     match stage:
         case [text] if text.startswith('"'):
             return text
-        case [name] if name.startswith(".") and len(name) > 1:
+        case [name] if _is_field(name):
             return _key(key_of(name[1:]))
         case ["index", ".", text] if text.startswith('"'):
             return _key(text[1:-1])
         case [word, *_] if word in _KEYWORDS:
             raise Unsayable(f"it has {{{{ {word} }}}}")
-        case [function, name] if name.startswith(".") and len(name) > 1:
+        case [function, name] if _is_field(name):
             return _key(key_of(name[1:])) + _function([function])
-        case ["default", text, name] if text.startswith('"') and name.startswith(".") and len(name) > 1:
+        case ["default", text, name] if text.startswith('"') and _is_field(name):
             return _key(key_of(name[1:])) + _function(["default", text])
     raise Unsayable("it has more than placeholders and functions")
+
+
+def _is_field(token: str) -> bool:
+    """Return whether a token is a field of what a template is about, as `.NAME`; a dot alone is all of that."""
+    return token.startswith(".") and len(token) > 1
 
 
 def _function(stage: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from phase_operator.cli.migrating.draft import OPEN, Converted, Draft, Named
 from phase_operator.cli.migrating.foreign import Foreign, Path
 from phase_operator.cli.migrating.go_templates import plain, with_value
 from phase_operator.cli.migrating.targets import is_plain, secret_type, texts
-from phase_operator.core.source.folders import normal_path
+from phase_operator.core.json_access import filled
 from phase_operator.core.text import clean
 
 GROUP = "secrets.infisical.com"
@@ -61,7 +61,7 @@ def _scope(draft: Draft, path: Path) -> None:
     # An id of Infisical names no app of Phase.
     draft.app((*scope, "projectSlug"), project if original.text(*scope, "projectSlug") else "")
     draft.environment((*scope, "envSlug"), slug)
-    _folder(draft, original.text(*scope, "secretsPath"), recursive=bool(original.flag(*scope, "recursive")))
+    draft.folder(original.text(*scope, "secretsPath"), recursive=bool(original.flag(*scope, "recursive")))
     key = original.text(*scope, "secretName")
     if key and is_plain(key):
         draft.spec["keys"] = {"include": [key]}
@@ -76,7 +76,7 @@ def _sources(draft: Draft) -> None:
     draft.app((*first, "projectSlug"), original.text(*first, "projectSlug"))
     original.text(*first, "projectId")
     draft.environment((*first, "environmentSlug"), original.text(*first, "environmentSlug"))
-    _folder(draft, original.text(*first, "secretPath"), recursive=bool(original.flag(*first, "recursive")))
+    draft.folder(original.text(*first, "secretPath"), recursive=bool(original.flag(*first, "recursive")))
     tags = original.words(*first, "tagSlugs")
     if tags:
         draft.spec["phaseAppEnvTags"] = tags
@@ -86,13 +86,6 @@ def _sources(draft: Draft) -> None:
         what = f'folder "{folder}" of "{slug}"'
         original.done(*item)
         draft.open(item, f"it reads {what} too; one PhaseSecret reads one: give it another, with creationPolicy: Merge")
-
-
-def _folder(draft: Draft, path: str, *, recursive: bool) -> None:
-    if normal_path(path) != "/":
-        draft.spec["phaseAppEnvPath"] = normal_path(path)
-    if recursive:
-        draft.spec["recursive"] = True
 
 
 def _connection(draft: Draft) -> None:
@@ -141,9 +134,9 @@ def _classic(draft: Draft, item: Path, field: str) -> Iterator[dict[str, Any]]:
     # Without the flag, the Secret holds the texts alone.
     if original.flag(*item, "template", "includeAllSecrets") and data:
         template["mergePolicy"] = "Merge"
-    rest = _rest(draft, item, field, {**template, **({"data": data} if data else {})})
+    rest = _rest(draft, item, field, {**template, **filled({"data": data})})
     for place in places:
-        yield {name: found, **({namespace: place} if place else {}), **rest}
+        yield {name: found, **filled({namespace: place}), **rest}
 
 
 def _modern(draft: Draft, item: Path, field: str) -> Iterator[dict[str, Any]]:
@@ -158,14 +151,12 @@ def _modern(draft: Draft, item: Path, field: str) -> Iterator[dict[str, Any]]:
     original.text(*item, "template", "engineVersion")
     if data := texts(draft, (*item, "template", "data"), plain, ("spec", field)):
         template["data"] = data
-    place = original.text(*item, "namespace")
-    found = {name: original.text(*item, "name"), **({namespace: place} if place else {})}
+    found = {name: original.text(*item, "name"), **filled({namespace: original.text(*item, "namespace")})}
     yield {**found, **_rest(draft, item, field, template)}
 
 
 def _rest(draft: Draft, item: Path, field: str, template: dict[str, Any]) -> dict[str, Any]:
     """Return what targets of both versions have in common."""
-    found: dict[str, Any] = {"template": template} if template else {}
     policies: dict[str, dict[str, str]] = {
         "Owner": {"deletionPolicy": "Delete"},
         "Orphan": {"creationPolicy": "Orphan"},
@@ -175,4 +166,4 @@ def _rest(draft: Draft, item: Path, field: str, template: dict[str, Any]) -> dic
     if policy not in policies:
         draft.open((*item, "creationPolicy"), "this policy is not known", ("spec", field))
     kind = secret_type(draft, (*item, "secretType")) if field == _SECRETS else {}
-    return {**policies.get(policy, {}), **kind, **found}
+    return {**policies.get(policy, {}), **kind, **filled({"template": template})}

@@ -90,11 +90,15 @@ async def by_phase(
             found[each.key] = Judged(unjudged=[f"what Phase holds: {judge}", *unjudged(each.spec, rules.version)])
         else:
             found[each.key] = await judge.judge(each, each.spec)
-    asked = [each for each in judges.values() if isinstance(each, _Judge)]
+    _check_answered([each for each in judges.values() if isinstance(each, _Judge)])
+    return found
+
+
+def _check_answered(asked: Sequence["_Judge"]) -> None:
+    """Raise Failure with the first error of a token, or of the way to Phase, if no token got an answer."""
     errors = [each.error for each in asked if each.error is not None]
     if errors and not any(each.is_answered for each in asked):
         raise Failure(f"{errors[0].reason}: {errors[0].message}", ExitCode.NO_PHASE)
-    return found
 
 
 def _token_of(candidate: Candidate, tokens: Tokens) -> ObjectKey | None:

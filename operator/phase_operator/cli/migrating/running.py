@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from phase_operator.cli.common.resources import place_of
 from phase_operator.core.json_access import at, mapping, mappings, text
 from phase_operator.core.text import clean
 
@@ -34,5 +35,4 @@ def _replicas(deployment: Mapping[str, Any]) -> bool:
 
 
 def _name(deployment: Mapping[str, Any]) -> str:
-    metadata = mapping(deployment.get("metadata"))
-    return clean(f"{text(metadata.get('namespace'))}/{text(metadata.get('name'))}")
+    return clean(str(place_of(deployment)))

@@ -25,7 +25,7 @@ from phase_operator.core.json_access import mappings, strings
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.followers import check_selectors
 from phase_operator.core.source.query import ask_of
-from phase_operator.core.targets.policy import declared_targets, secret_ref
+from phase_operator.core.targets.policy import declared_targets
 from phase_operator.core.targets.reserved import is_reserved
 from phase_operator.core.targets.secret import IMPERSONATION
 from phase_operator.core.text import clean, clean_listing
@@ -47,9 +47,8 @@ def of_all(every: Sequence[Candidate]) -> dict[TargetRef, Sequence[Candidate]]:
     """Return the Secrets that more than one resource names, with these resources."""
     named: dict[TargetRef, list[Candidate]] = {}
     for candidate in every:
-        if candidate.spec is not None:
-            for target in candidate.spec.managed_secret_references:
-                named.setdefault(secret_ref(target, candidate.key.namespace), []).append(candidate)
+        for ref, _ in candidate.targets:
+            named.setdefault(ref, []).append(candidate)
     return {ref: users for ref, users in named.items() if len({each.key for each in users}) > 1}
 
 
@@ -105,8 +104,7 @@ def _other_namespaces(candidate: Candidate, spec: PhaseSecretSpec, _: Version, t
         )
     if why := host_refusal(tenancy, ask.base_url, foreign=ask.foreign):
         yield Finding(Severity.STOPS, "spec.phaseHost", f"HostRefused: {why}")
-    for target in spec.managed_secret_references:
-        ref = secret_ref(target, own)
+    for ref, __ in candidate.targets:
         if why := reach_refusal(tenancy, Use.TARGET, own, {}, ref.key.namespace):
             cure = "a Secret that is there already needs what=target+adopt, or the mark of `migrate adopt`"
             yield Finding(Severity.STOPS, str(ref), f"CrossNamespaceRefused: {why}", cure)
@@ -120,18 +118,17 @@ def _targets(candidate: Candidate, spec: PhaseSecretSpec, _: Version, __: Tenanc
         yield Finding(Severity.STOPS, "spec.managedSecretReferences", f"{error.reason}: {error.message}")
 
 
-def _types(candidate: Candidate, spec: PhaseSecretSpec, _: Version, tenancy: Tenancy) -> Iterator[Finding]:
-    for target in spec.managed_secret_references:
+def _types(candidate: Candidate, _: PhaseSecretSpec, __: Version, tenancy: Tenancy) -> Iterator[Finding]:
+    for ref, target in candidate.targets:
         if target.secret_type in IMPERSONATION and not tenancy.impersonation:
             what = f"TypeNotSupported: secretType {target.secret_type} lets its holder act as another user"
             cure = "an administrator allows it by --allow-impersonation-types"
-            yield Finding(Severity.STOPS, str(secret_ref(target, candidate.key.namespace)), what, cure)
+            yield Finding(Severity.STOPS, str(ref), what, cure)
 
 
-def _templates(candidate: Candidate, spec: PhaseSecretSpec, _: Version, __: Tenancy) -> Iterator[Finding]:
-    for target in spec.managed_secret_references:
-        where = str(secret_ref(target, candidate.key.namespace))
-        wanted = target.template.metadata
+def _templates(candidate: Candidate, _: PhaseSecretSpec, __: Version, ___: Tenancy) -> Iterator[Finding]:
+    for ref, target in candidate.targets:
+        where, wanted = str(ref), target.template.metadata
         left_out = sorted(filter(is_reserved, {**wanted.labels, **wanted.annotations}))
         if left_out:
             what = (
@@ -158,14 +155,14 @@ def _template(where: str, field: str, value: str) -> Iterator[Finding]:
         )
 
 
-def _one_name(candidate: Candidate, spec: PhaseSecretSpec, _: Version, __: Tenancy) -> Iterator[Finding]:
-    for target in spec.managed_secret_references:
+def _one_name(candidate: Candidate, _: PhaseSecretSpec, __: Version, ___: Tenancy) -> Iterator[Finding]:
+    for ref, target in candidate.targets:
         counts = Counter(each.as_name for each in target.processors.values() if each.as_name is not None)
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             what = f"KeyCollision, if Phase has their entries: several processors say asName {clean_listing(twice)}"
             cure = "the official operator lets one win; give each a name of its own"
-            yield Finding(Severity.STOPS, str(secret_ref(target, candidate.key.namespace)), what, cure)
+            yield Finding(Severity.STOPS, str(ref), what, cure)
 
 
 def _new_fields(candidate: Candidate, _: PhaseSecretSpec, version: Version, __: Tenancy) -> Iterator[Finding]:

@@ -17,13 +17,8 @@ _PLAIN_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}", re.ASCII)
 
 def secret_type(draft: Draft, path: Path) -> dict[str, Any]:
     """Return the field for a Secret's type; one that this operator does not write is an open question."""
-    found = draft.original.text(*path)
-    if not found or found == SecretType.OPAQUE:
-        return {}
-    if found not in list(SecretType):
-        draft.open(path, "secretType does not have this type")
-        return {}
-    return {"secretType": found}
+    found = draft.one_of(path, list(SecretType), "secretType does not have this type")
+    return {} if found in ("", SecretType.OPAQUE) else {"secretType": found}
 
 
 def texts(draft: Draft, path: Path, key_of: Callable[[str], str], at: Path) -> dict[str, str]:
