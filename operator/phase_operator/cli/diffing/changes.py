@@ -187,30 +187,36 @@ def _keys(before: Content, after: Content) -> Iterator[Change]:
 
 def _around(desired: Desired, observed: Observed, existing: Body) -> Iterator[Change]:
     """Yield what changes of an object besides its keys."""
-    own = (
-        observed.part(desired.manager) is not None if desired.policy.merges else observed.belongs_to(desired.owner.key)
-    )
-    if not own:
-        yield _said("owner", observed.owner or "others", str(desired.owner.key))
+    is_own = _is_own(desired, observed)
+    if not is_own:
+        yield from _said("owner", observed.owner or "others", str(desired.owner.key))
     if desired.policy.merges:
         return
     for what in ("label", "annotation"):
         yield from _metadata(what, desired, existing)
     if "type" in desired.manifest:
-        before, after = text(existing.get("type")) or _USUAL_TYPE, str(desired.manifest["type"])
-        if before != after:
-            yield _said("type", before, after)
-    is_fixed, is_to_be = existing.get("immutable") is True, desired.manifest.get("immutable") is True
-    if is_fixed is not is_to_be:
-        yield _said("immutable", str(is_fixed).lower(), str(is_to_be).lower())
-    if own and observed.deletes is not desired.policy.deletes:
+        yield from _said("type", text(existing.get("type")) or _USUAL_TYPE, str(desired.manifest["type"]))
+    yield from _said("immutable", _immutable(existing), _immutable(desired.manifest))
+    if is_own:
         policies = (DeletionPolicy.RETAIN, DeletionPolicy.DELETE)
-        yield _said("deletionPolicy", policies[observed.deletes], policies[desired.policy.deletes])
+        yield from _said("deletionPolicy", policies[observed.deletes], policies[desired.policy.deletes])
 
 
-def _said(what: str, before: str, after: str) -> Change:
-    """Return a change of something that is no secret."""
-    return Change(Sign.CHANGED, what, f"{before} -> {after}")
+def _is_own(desired: Desired, observed: Observed) -> bool:
+    """Return whether the resource has the object already, or the share of it that it merges."""
+    if desired.policy.merges:
+        return observed.part(desired.manager) is not None
+    return observed.belongs_to(desired.owner.key)
+
+
+def _immutable(body: Body) -> str:
+    return str(body.get("immutable") is True).lower()
+
+
+def _said(what: str, before: str, after: str) -> Iterator[Change]:
+    """Yield the change of something that is no secret, if it changes."""
+    if before != after:
+        yield Change(Sign.CHANGED, what, f"{before} -> {after}")
 
 
 def _metadata(what: str, desired: Desired, existing: Body) -> Iterator[Change]:

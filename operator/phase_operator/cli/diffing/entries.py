@@ -6,10 +6,11 @@ is in another version than the one that the status names.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
+from phase_operator.cli.common.resources import is_marked
 from phase_operator.cli.diffing.changes import Sign
 from phase_operator.cli.diffing.contents import values_of
 from phase_operator.core.errors import ExpectedError
@@ -50,9 +51,8 @@ def source_of(body: Mapping[str, Any], kind: Kind, rule: Rule, *, is_token: bool
     `is_home`: it is the Secret that keeps the resource's own generated values.
     """
     metadata = mapping(body.get("metadata"))
-    marks = names.ANNOTATION_OWNER in mapping(metadata.get("annotations"))
-    is_ours = not is_home and (marks or names.LABEL_TARGET in mapping(metadata.get("labels")))
     secret_type = text(body.get("type")) if kind is Kind.SECRET else ""
+    is_ours = is_marked(body) and not is_home
     why = source_problem(kind, rule.type, secret_type=secret_type, is_token=is_token, is_ours=is_ours)
     if why:
         return why
@@ -89,14 +89,15 @@ def own_mark(key: ObjectKey, ledger: Ledger, look: Look) -> Mark:
     """
     ids = {row.id for row in ledger.rows.values()}
     marks = [
-        (mark, each.id in ids)
+        (each.id in ids, mark)
         for several in look.entries.values()
         for each in several
         for mark in each.marks
         if (mark.namespace, mark.name) == (key.namespace, key.name)
     ]
-    known = [mark for mark, is_recorded in marks if is_recorded]
-    return next(iter(known or (mark for mark, _ in marks)), mark_of("", key))
+    # The first of those that the status names, else the first of all.
+    _, found = max(marks, key=itemgetter(0), default=(False, mark_of("", key)))
+    return found
 
 
 def refused(error: ExpectedError) -> EntryChange:
@@ -110,12 +111,13 @@ def _change(place: EntryPlace, verdict: Verdict) -> EntryChange | None:
         return EntryChange(None, name, verdict.problem.text)
     if verdict.act is Act.WAIT:
         return EntryChange(None, name, "waits: a call whose answer was lost may still make it")
-    if verdict.act is Act.CHANGE and verdict.change is not None and verdict.change.is_marked is False:
+    change = verdict.change if verdict.act is Act.CHANGE else None
+    if change is not None and change.is_marked is False:
         return EntryChange(Sign.REMOVED, name, "would be left in Phase, without the mark")
     if verdict.act not in _SIGNS:
         return None
     sign, what = _SIGNS[verdict.act]
-    if verdict.act is Act.CHANGE and verdict.change is not None and verdict.change.is_marked:
+    if change is not None and change.is_marked:
         what = "would be taken over and changed"
     return EntryChange(sign, name, what)
 

@@ -1,6 +1,6 @@
 """What a comparison is made with: the cluster, Phase, the person's token, and a key for digests."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,6 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.source.query import Ask
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.kube.user_cluster import UserCluster
-from phase_operator.kube.user_resources import Resource
 from phase_operator.reconcile.ports import Token
 
 Body = Mapping[str, Any]
@@ -40,12 +39,6 @@ class Means:
         token, place = await token_for(self.cluster, ask, self.token)
         check_host(ask.base_url, (self.host, self.default_host), token, place)
         return token
-
-    async def each(self, resource: Resource, namespace: str, labels: str = "") -> AsyncIterator[Body]:
-        """Yield the objects of a list as they come; raise UserError."""
-        async for page in self.cluster.pages(resource, namespace, labels=labels):
-            for item in page.items:
-                yield item
 
     async def object(self, ref: TargetRef) -> Body | None:
         """Return an object, or None; raise UserError."""

@@ -6,12 +6,13 @@ Rule: only reads, with the person's own rights.
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
 from phase_operator.cli.common.phase import of_phase
+from phase_operator.cli.common.resources import place_of
 from phase_operator.cli.diffing.entries import entry_changes, labels_of, refused, source_of, wanted_of
 from phase_operator.cli.diffing.means import SUSPENDED, Body, Means
 from phase_operator.cli.diffing.report import Report
 from phase_operator.core.access.default_host import host_of, with_host
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.json_access import mapping, text
+from phase_operator.core.json_access import mapping
 from phase_operator.core.push.ledger import Ledger, PushPlace
 from phase_operator.core.push.looks import Look
 from phase_operator.core.push.sources import Source
@@ -38,7 +39,7 @@ async def compared_entries(means: Means, title: str, body: Body, existing: Body 
     except ExpectedError as error:
         return Report(title, entries=[refused(error)])
     look = await _look(means, ask)
-    key = ObjectKey(namespace, text(mapping(body.get("metadata")).get("name")))
+    key = ObjectKey(namespace, place_of(body).name)
     ledger = Ledger.read(mapping(mapping(existing).get("status")))
     return Report(title, entries=entry_changes(spec, key, wanted, ledger, look))
 
@@ -83,6 +84,6 @@ async def _objects(means: Means, spec: PushSpec, namespace: str) -> dict[tuple[K
         for kind, name in (*spec.named, *homes)
     }
     for selector in spec.selectors:
-        async for item in means.each(SECRETS, namespace, str(selector)):
-            found.setdefault((Kind.SECRET, text(mapping(item.get("metadata")).get("name"))), item)
+        async for item in means.cluster.each(SECRETS, namespace, labels=str(selector)):
+            found.setdefault((Kind.SECRET, place_of(item).name), item)
     return found

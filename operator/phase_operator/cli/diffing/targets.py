@@ -12,20 +12,21 @@ from phase_operator.cli.diffing.changes import TargetDiff, claimants, emptied_di
 from phase_operator.cli.diffing.means import SUSPENDED, Body, Means
 from phase_operator.cli.diffing.report import Report
 from phase_operator.cli.diffing.restarts import ComingRestart, Followed, coming_restart, followed
+from phase_operator.cli.tracing.objects import workloads
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.followers import policies
 from phase_operator.core.rollout.progress import WorkloadKind
-from phase_operator.core.rollout.workload import APIS, Workload, read_workload
 from phase_operator.core.status.recorded import newest_version, removed_targets
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.loss_guard import LeaveUnchanged, RemoveEmpty
 from phase_operator.core.targets.observed import observe
+from phase_operator.core.targets.rendering import Rendering
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.kube.user_cluster import UserCluster
-from phase_operator.kube.user_errors import Trouble, UserError
-from phase_operator.kube.user_resources import OURS, Resource
+from phase_operator.kube.user_errors import Suppressed, Trouble, UserError
+from phase_operator.kube.user_resources import OURS
 from phase_operator.reconcile.run.loss_guard import LossGuard
 from phase_operator.reconcile.run.rivals import OwnerConflicts
 
@@ -72,10 +73,8 @@ class _Looker:
 
     async def target(self, guard: LossGuard, unconfirmed: LossGuard) -> tuple[TargetDiff, str]:
         """Return what would become of a target, and what it has to wait for; "" for nothing."""
-        rendering, key = guard.rendering, self._means.digest_key
-        ref = rendering.ref
-        place = ref if rendering.keep is None else newest_version(ref, self._context.versions)
-        there = None if rendering.keep is not None and place == ref else await self._means.object(place)
+        ref, key = guard.rendering.ref, self._means.digest_key
+        there = await self._there(guard.rendering)
         observed = None if there is None else observe(mapping(there.get("metadata")))
         try:
             match guard.decide(observed):
@@ -93,6 +92,13 @@ class _Looker:
         diff = target_diff(ref, desired, there, key, gone)
         doubt = unconfirmed.doubt(observed)
         return diff, "" if doubt is None or diff.is_same else f"{ref}: not at once: {doubt.message}"
+
+    async def _there(self, rendering: Rendering) -> Body | None:
+        """Return the object of a target, the newest version of a versioned one; None if there is none."""
+        if rendering.keep is None:
+            return await self._means.object(rendering.ref)
+        newest = newest_version(rendering.ref, self._context.versions)
+        return None if newest == rendering.ref else await self._means.object(newest)
 
     async def left(self) -> AsyncIterator[TargetDiff]:
         """Yield what would become of the objects that the spec does not name any more."""
@@ -112,12 +118,9 @@ class _Looker:
             gone |= let_go
 
     async def _has_let_go(self, other: str, ref: TargetRef) -> bool:
-        try:
+        with Suppressed(Trouble.NO_RIGHT):
             return await self._rivals.has_let_go(other, ref)
-        except UserError as error:
-            if error.trouble is Trouble.NO_RIGHT:
-                return False
-            raise
+        return False
 
 
 class _Resources:
@@ -152,16 +155,7 @@ async def _restarts(means: Means, of: Subject, diffs: Sequence[TargetDiff]) -> t
 async def _restarting(
     means: Means, kind: WorkloadKind, namespace: str, targets: dict[TargetRef, Followed]
 ) -> AsyncIterator[ComingRestart]:
-    async for workload in _workloads(means, kind, namespace):
+    async for workload in workloads(means.cluster, kind, namespace):
         coming = coming_restart(workload, targets, means.digest_key)
         if coming is not None:
             yield coming
-
-
-async def _workloads(means: Means, kind: WorkloadKind, namespace: str) -> AsyncIterator[Workload]:
-    api = APIS[kind]
-    group, _, version = api.version.partition("/")
-    async for item in means.each(Resource(group, version, api.plural, str(kind)), namespace):
-        workload = read_workload(kind, item)
-        if workload is not None:
-            yield workload
