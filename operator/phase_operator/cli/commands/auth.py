@@ -1,7 +1,6 @@
 """kubectl phase auth: the Secret of a token of Phase, and what a token may do."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +33,6 @@ from phase_operator.core.source.query import base_url, origin, token_place
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.kube.user_cluster import UserCluster
 from phase_operator.kube.user_resources import SECRETS
-from phase_operator.phase.accounts import ServiceAccount
 from phase_operator.phase.credentials import kind_of
 from phase_operator.reconcile.ports import Credential, Token
 
@@ -79,7 +77,7 @@ def create(
     """
     url = base_url(host or names.DEFAULT_HOST)
     hosts = _allowed(allowed_hosts, url)
-    given = TokenOptions(token_file, token_stdin).read() or _asked()
+    given = TokenOptions(token_file, token_stdin).read() or asked_token()
     token = Token(given, hosts)
 
     async def work() -> str:
@@ -150,12 +148,6 @@ def _allowed(given: Sequence[str], url: str) -> str | None:
     return ",".join(map(str, hosts))
 
 
-def _asked() -> SecretValue:
-    if not sys.stdin.isatty():
-        raise click.UsageError("give the token with --token-file, --token-stdin or $PHASE_TOKEN")
-    return asked_token()
-
-
 def _place(namespace: str, name: str) -> ObjectKey:
     try:
         return token_place(namespace, name)
@@ -219,7 +211,7 @@ async def _asked_about(reader: PhaseReader, url: str, token: Token, found: list[
     except ExpectedError as error:
         return [*found, Finding("phase", Level.MISSING, f"{error.reason}: {error.message}")], True
     account = await reader.own_account(url, credential, identity)
-    found.append(findings.account(identity, account if isinstance(account, ServiceAccount) else None))
+    found.append(findings.account(identity, account))
     found.append(findings.expiry(account, now()))
     found.extend(findings.apps(apps, has_keys=has_keys))
     open_ids = [each.id for each in apps if each.is_encrypted is False]

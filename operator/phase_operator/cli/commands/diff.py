@@ -28,7 +28,7 @@ from phase_operator.cli.common.options import (
     show_values_option,
 )
 from phase_operator.cli.common.phase import TokenOptions, host_option, now, phase, token_options
-from phase_operator.cli.common.resources import given
+from phase_operator.cli.common.resources import given, place_of
 from phase_operator.cli.common.terminal import shown, toned
 from phase_operator.cli.diffing.means import Body, Means
 from phase_operator.cli.diffing.pushes import compared_entries
@@ -36,7 +36,6 @@ from phase_operator.cli.diffing.report import Report, document, lines
 from phase_operator.cli.diffing.targets import compared_targets
 from phase_operator.cli.rendering.entry_file import check_stdin, entries_of, entries_options
 from phase_operator.core.errors import Invalid
-from phase_operator.core.json_access import mapping, text
 from phase_operator.core.object_names import is_namespace, is_object_name
 from phase_operator.kube.user_cluster import UserCluster
 from phase_operator.kube.user_resources import OURS, Resource
@@ -57,8 +56,7 @@ class _Subject:
 
     @property
     def title(self) -> str:
-        name = text(mapping(self.body.get("metadata")).get("name"))
-        return f"{self.body.get('kind')} {shown(self.namespace)}/{shown(name)}"
+        return f"{self.body.get('kind')} {shown(self.namespace)}/{shown(place_of(self.body).name)}"
 
     def where(self, message: str) -> str:
         """Return the place that a message on the spec is about."""
@@ -167,12 +165,11 @@ async def _named(cluster: UserCluster, name: str, namespace: str) -> _Subject:
 
 
 async def _of_file(cluster: UserCluster, document: Document, at: ClusterOptions, namespace: str) -> _Subject:
-    metadata = mapping(document.body.get("metadata"))
-    said = text(metadata.get("namespace"))
+    said, name, _ = place_of(document.body)
     if said and at.namespace and said != at.namespace:
         where = document.at("metadata", "namespace")
         raise Failure(f"{where}: the namespace is {shown(said)}, not {shown(at.namespace)}", ExitCode.USAGE)
-    name, home = text(metadata.get("name")), said or namespace
+    home = said or namespace
     # Both go into the path of a request: `..` would be another one.
     for field, place, is_valid in (("name", name, is_object_name), ("namespace", home, is_namespace)):
         if not is_valid(place):

@@ -85,7 +85,7 @@ def init(
     """
     if output is not None and output.exists():
         raise Failure(f"{output} exists, and is not written over", ExitCode.USAGE)
-    token = TokenOptions(token_file, token_stdin).read() or _asked_for_token()
+    token = TokenOptions(token_file, token_stdin).read() or asked_token()
     asked = _Asked(app, environment, path, target)
 
     async def work() -> Choice:
@@ -100,12 +100,6 @@ def init(
         return
     _write(output, made)
     say(f"{output} written; next: `kubectl phase diff -f {output}`")
-
-
-def _asked_for_token() -> SecretValue:
-    if not sys.stdin.isatty():
-        raise click.UsageError("give the token with --token-file, --token-stdin or $PHASE_TOKEN")
-    return asked_token()
 
 
 def _with(choice: Choice, namespace: str | None, token_secret: str) -> Choice:
@@ -132,7 +126,7 @@ async def _chosen(
     entries = await _entries(reader, app, environment, host, token)
     folders = folders_of(entry.path for entry in entries)
     path = _one("--path", folders, asked.path)
-    taken = [each for each in entries if each.path == path or (is_recursive and _is_below(each.path, path))]
+    taken = [each for each in entries if _is_in(each.path, path, is_recursive=is_recursive)]
     if not taken:
         say(f"note: folder {shown(path)} has no entry")
     is_double = sum(each.name == app.name for each in apps) > 1
@@ -148,8 +142,8 @@ async def _chosen(
     )
 
 
-def _is_below(path: str, root: str) -> bool:
-    return path.startswith(f"{root.rstrip('/')}/")
+def _is_in(path: str, folder: str, *, is_recursive: bool) -> bool:
+    return path == folder or (is_recursive and path.startswith(f"{folder.rstrip('/')}/"))
 
 
 def _target(usual: str) -> str:
@@ -198,16 +192,26 @@ async def _entries(
 def _one(option: str, choices: Sequence[str], asked: str | None) -> str:
     """Return the choice of the command line, the only one, or the one that a person makes."""
     if asked is not None:
-        alike = [each for each in choices if each == asked] or [
-            each for each in choices if each.casefold() == asked.casefold()
-        ]
-        if len(alike) == 1:
-            return alike[0]
-        raise click.UsageError(f"{option}: there is no {shown(asked)}; {_listed(choices)}")
+        return _named(option, choices, asked)
     if len(choices) == 1:
         return choices[0]
     if not choices or not sys.stdin.isatty():
         raise click.UsageError(f"{option} is missing; {_listed(choices)}")
+    return _picked(option, choices)
+
+
+def _named(option: str, choices: Sequence[str], asked: str) -> str:
+    """Return the choice of this name, else the only one that differs in upper and lower case alone."""
+    if asked in choices:
+        return asked
+    alike = [each for each in choices if each.casefold() == asked.casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    raise click.UsageError(f"{option}: there is no {shown(asked)}; {_listed(choices)}")
+
+
+def _picked(option: str, choices: Sequence[str]) -> str:
+    """Return the choice that a person makes on a terminal."""
     for number, each in enumerate(choices[:_MOST_SHOWN], 1):
         say(f"  {number}. {shown(each)}")
     with ended_by_ctrl_c():

@@ -9,13 +9,13 @@ import click
 from phase_operator.api import names
 from phase_operator.cli.common.default_host import default_host_option
 from phase_operator.cli.common.failures import ExitCode, Failure
-from phase_operator.cli.common.manifests import Document, ManifestError, Source, UnreadableError, documents, sources
+from phase_operator.cli.common.manifests import Document, ManifestError, Source, documents, sources, usable
 from phase_operator.cli.common.options import HELP, NAMESPACE, example, files_option, output_option
+from phase_operator.cli.common.resources import place_of
 from phase_operator.cli.common.terminal import say
 from phase_operator.cli.linting.findings import Finding, is_any_error
 from phase_operator.cli.linting.report import Placed, as_github, as_json, as_text, summary
 from phase_operator.cli.linting.resource import findings, is_ours
-from phase_operator.core.json_access import mapping, text
 from phase_operator.core.text import clean
 
 # Evaluates the CRDs' rules. The image does without it, and so do those who install the command line without it.
@@ -48,10 +48,7 @@ def lint(
 
     A warning is about what depends on the operator's settings, or has no effect. Objects of other kinds are skipped.
     """
-    if find_spec(_ENGINE) is None:
-        raise Failure(_NO_ENGINE, ExitCode.USAGE)
-    if not (files or more):
-        raise click.UsageError("name files or folders, as in `lint -f deploy`")
+    _check([*files, *more])
     found, count = [], _Count()
     judge = partial(findings, namespace=namespace or "", schema_only=schema_only, default_host=default_host)
     for placed in _linted([*files, *more], count, judge):
@@ -65,6 +62,14 @@ def lint(
     return ExitCode.NO if is_bad else ExitCode.OK
 
 
+def _check(files: Sequence[str]) -> None:
+    """Raise Failure or UsageError if nothing can be checked."""
+    if find_spec(_ENGINE) is None:
+        raise Failure(_NO_ENGINE, ExitCode.USAGE)
+    if not files:
+        raise click.UsageError("name files or folders, as in `lint -f deploy`")
+
+
 class _Count:
     """How many objects were looked at."""
 
@@ -75,11 +80,9 @@ class _Count:
 
 
 def _linted(files: Sequence[str], count: _Count, judge: Judge) -> Iterator[Placed]:
-    try:
+    with usable():
         for source in sources(files):
             yield from _of_file(source, count, judge)
-    except UnreadableError as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 def _of_file(source: Source, count: _Count, judge: Judge) -> Iterator[Placed]:
@@ -104,5 +107,4 @@ def _broken(error: ManifestError) -> Placed:
 
 
 def _named(document: Document) -> str:
-    name = text(mapping(document.body.get("metadata")).get("name"))
-    return f"{clean(document.kind)} {clean(name)}".strip()
+    return f"{clean(document.kind)} {clean(place_of(document.body).name)}".strip()

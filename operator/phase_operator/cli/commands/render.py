@@ -80,13 +80,9 @@ def render(token_file: Path | None, *, token_stdin: bool, **given: Any) -> int:
     asked = _Given(TokenOptions(token_file, token_stdin), **given)
     _check(asked)
     there = subjects(_documents(asked), asked.at.namespace or _USUAL_NAMESPACE, asked.default_host, say)
-    if not (there.found or there.refused or there.without_objects):
+    if not there.has_ours:
         raise Failure(f"the files hold no PhaseSecret, and {there.others} objects of other kinds", ExitCode.USAGE)
-    given_answers = _answers(there.found, asked) if there.found else ()
-    made = [
-        each for subject, answer in zip(there.found, given_answers, strict=True) for each in _rendered(subject, answer)
-    ]
-    chosen = selected(made, asked.target) if made else []
+    chosen = _chosen(there.found, asked)
     _print([each.manifest for each in chosen if each.manifest is not None], asked)
     is_well = bool(there.found) and not there.refused and all(each.error is None for each in chosen)
     return ExitCode.OK if is_well else ExitCode.NO
@@ -105,6 +101,15 @@ def _documents(given: _Given) -> Iterator[Document]:
         yield from read(given.files)
         for folder in given.kustomize:
             yield from documents(built(folder), str(folder))
+
+
+def _chosen(found: Sequence[Subject], given: _Given) -> Sequence[Made]:
+    """Return the targets of PhaseSecrets, of which the command line may name some."""
+    if not found:
+        return []
+    answers_of_all = zip(found, _answers(found, given), strict=True)
+    made = [each for subject, answer in answers_of_all for each in _rendered(subject, answer)]
+    return selected(made, given.target) if made else []
 
 
 def _answers(found: Sequence[Subject], given: _Given) -> Sequence[Snapshot]:

@@ -4,6 +4,7 @@ Rule: an option tells what it takes, and Settings checks it, so that a flag and 
 same one-line error.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from click.shell_completion import CompletionItem
 from pydantic.fields import FieldInfo
 
 from phase_operator.cli.common.options import Decorator
+from phase_operator.core.json_access import filled
 from phase_operator.settings import PREFIX, REPEATED
 
 _DEFAULT = " Default: "
@@ -25,6 +27,13 @@ _TAKEN = {
     "default_host": "URL",
     "host": "ADDRESS",
     "metrics_host": "ADDRESS",
+}
+
+# The types that a person knows by how their values are written, what a shell completes for them, and their word.
+_BY_TYPE: Mapping[object, tuple[click.ParamType[Any], str]] = {
+    bool: (click.Choice(["true", "false"]), "[true|false]"),
+    Path | None: (click.Path(dir_okay=False), "FILE"),
+    float: (click.FLOAT, "SECONDS"),
 }
 
 
@@ -55,7 +64,7 @@ class SettingOption(click.Option):
     def get_help_extra(self, ctx: click.Context) -> Any:
         """Return what stands in brackets behind the help."""
         told = {"default": self.usual, "range": self.limits}
-        return {"envvars": (self.variable,), **{name: text for name, text in told.items() if text}}
+        return {"envvars": (self.variable,), **filled(told)}
 
 
 def setting_option(name: str, field: FieldInfo) -> Decorator[Any]:
@@ -81,14 +90,10 @@ def _taken(name: str, field: FieldInfo) -> _Told:
     kind = field.annotation
     if name in _TAKEN:
         return _Told(click.STRING, _TAKEN[name])
-    if kind is bool:
-        return _Told(click.Choice(["true", "false"]), "[true|false]")
+    if kind in _BY_TYPE:
+        return _Told(*_BY_TYPE[kind])
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _Told(click.Choice([str(each) for each in kind]), f"[{'|'.join(kind)}]")
-    if kind == Path | None:
-        return _Told(click.Path(dir_okay=False), "FILE")
-    if kind is float:
-        return _Told(click.FLOAT, "SECONDS")
     if kind in (int, int | None):
         return _Told(click.INT, "MIB" if name.endswith("_mib") else "NUMBER")
     return _Told(click.STRING, "NAME")

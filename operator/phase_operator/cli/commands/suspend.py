@@ -9,15 +9,15 @@ import click
 
 from phase_operator.api import names
 from phase_operator.cli.acting.awaited import Ending, Judge, suspended, synced
-from phase_operator.cli.acting.waiting import Awaited, Machine, verdicts
+from phase_operator.cli.acting.waiting import Awaited, Machine, end_by, verdicts
 from phase_operator.cli.common.appliers import undoing
 from phase_operator.cli.common.cluster import all_of, connected, namespace_of, waited_for
-from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.failures import Failure
 from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, timeout_option
-from phase_operator.cli.common.resources import check_several, chosen, resource_of, several_options
+from phase_operator.cli.common.resources import check_several, chosen, place_of, resource_of, several_options, uid_of
 from phase_operator.cli.common.standing import is_suspended, lease_end, sync_answered
 from phase_operator.cli.common.terminal import Tone, say, shown, toned
-from phase_operator.core.json_access import mapping, text, texts
+from phase_operator.core.json_access import mapping, texts
 from phase_operator.kube.user_cluster import UserCluster
 
 _LONGEST_REASON = 256
@@ -30,6 +30,11 @@ class Change:
     is_suspension: bool
     because: str
     timeout: float | None
+
+    @property
+    def done(self) -> str:
+        """What a resource is afterwards, in a word."""
+        return "suspended" if self.is_suspension else "resumed"
 
     def body(self, value: str) -> dict[str, Any]:
         """Return the merge patch. A field that is taken out leaves no owner behind that a GitOps tool would meet."""
@@ -50,7 +55,7 @@ class Change:
 
     def judge(self, resource: Mapping[str, Any], value: str) -> Judge:
         """Return what judges whether the operator has taken it in."""
-        uid = text(mapping(resource.get("metadata")).get("uid"))
+        uid = uid_of(resource)
         return suspended(uid) if self.is_suspension else synced(uid, value, sync_answered(resource))
 
 
@@ -112,8 +117,7 @@ async def _change(at: ClusterOptions, named: Sequence[str], selector: str, chang
 
 async def changed(cluster: UserCluster, resource: Mapping[str, Any], change: Change, value: str) -> Awaited | None:
     """Change one resource and tell of it; return what to wait for, or None if it is as it would become."""
-    metadata, kind = mapping(resource.get("metadata")), resource_of(resource)
-    namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+    kind, (namespace, name, _) = resource_of(resource), place_of(resource)
     awaited = Awaited(kind, namespace, name, change.judge(resource, value))
     if change.is_needless(resource):
         click.echo(f"{awaited}: {'already suspended' if change.is_suspension else 'not suspended'}")
@@ -122,10 +126,10 @@ async def changed(cluster: UserCluster, resource: Mapping[str, Any], change: Cha
     if is_suspended(found) is not change.is_suspension:
         # The API server drops a field that the CRD does not have, and says nothing of it.
         raise Failure(
-            f"{awaited} is not {'suspended' if change.is_suspension else 'resumed'}: the cluster's CRD has no "
+            f"{awaited} is not {change.done}: the cluster's CRD has no "
             "spec.suspend, or a webhook undoes it; see `kubectl phase doctor`"
         )
-    click.echo(f"{awaited}: {'suspended' if change.is_suspension else 'resumed'}")
+    click.echo(f"{awaited}: {change.done}")
     for note in filter(None, (undoing(resource), _lease(resource) if change.is_suspension else "")):
         say(f"{awaited}: {toned(note, Tone.NOTE)}")
     return awaited
@@ -142,8 +146,4 @@ async def _wait(cluster: UserCluster, awaited: Sequence[Awaited], longest: float
     async for each, _, verdict in verdicts(cluster, awaited, longest, Machine(), say):
         click.echo(f"{each}: {toned(verdict.says, Tone.GOOD if verdict.ending is Ending.DONE else Tone.BAD)}")
         endings.append(verdict.ending)
-    if Ending.TIMED_OUT in endings:
-        late = endings.count(Ending.TIMED_OUT)
-        raise Failure(f"{late} of {len(endings)} did not get there in time", ExitCode.TIMED_OUT)
-    if Ending.NOT_DONE in endings:
-        raise click.exceptions.Exit(ExitCode.NO)
+    end_by(endings, "did not get there in time")

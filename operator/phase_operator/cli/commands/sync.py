@@ -10,20 +10,29 @@ import click
 from phase_operator.api import names
 from phase_operator.cli.acting.awaited import Ending, Verdict, synced
 from phase_operator.cli.acting.key_changes import KeyState, key_changes, key_state
-from phase_operator.cli.acting.waiting import Awaited, Machine, verdicts
+from phase_operator.cli.acting.waiting import Awaited, Machine, end_by, verdicts
 from phase_operator.cli.common.cluster import all_of, connected, namespace_of, waited_for
-from phase_operator.cli.common.failures import ExitCode, Failure
+from phase_operator.cli.common.failures import Failure
 from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, timeout_option
-from phase_operator.cli.common.resources import OF_TARGETS, check_several, chosen, resource_of, several_options
+from phase_operator.cli.common.resources import (
+    OF_TARGETS,
+    check_several,
+    chosen,
+    place_of,
+    resource_of,
+    several_options,
+    uid_of,
+)
 from phase_operator.cli.common.standing import is_suspended, sync_answered
 from phase_operator.cli.common.terminal import Tone, say, shown, toned
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_version, newest_versions, recorded_refs
 from phase_operator.kube.user_cluster import UserCluster
-from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_errors import Suppressed, Trouble
 
 _TONES = {Ending.DONE: Tone.GOOD, Ending.NOT_DONE: Tone.BAD, Ending.TIMED_OUT: Tone.BAD}
+_LATE = "did not answer in time; they still will, if an operator runs that serves them: see `kubectl phase doctor`"
 # The keys of a target, by the target; None: the person may not read it.
 Keys = dict[TargetRef, KeyState | None]
 
@@ -55,7 +64,7 @@ async def _sync(at: ClusterOptions, named: Sequence[str], selector: str, *, long
                 _print(each, Ending.NOT_DONE if named else Ending.DONE, "suspended, so it is not read: see `resume`")
         endings = [Ending.NOT_DONE] if named and len(active) < len(found) else []
         endings += [ending async for ending in _ended(cluster, active, longest)]
-    _exit(endings)
+    end_by(endings, _LATE)
 
 
 async def _ended(
@@ -78,10 +87,9 @@ async def _ended(
 
 async def ask(cluster: UserCluster, resource: Mapping[str, Any], value: str) -> Awaited:
     """Write the sync annotation of a resource, and return what to wait for."""
-    metadata, kind = mapping(resource.get("metadata")), resource_of(resource)
-    namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+    kind, (namespace, name, _) = resource_of(resource), place_of(resource)
     await cluster.patch(kind, namespace, name, {"metadata": {"annotations": {names.ANNOTATION_SYNC: value}}})
-    return Awaited(kind, namespace, name, synced(text(metadata.get("uid")), value, sync_answered(resource)))
+    return Awaited(kind, namespace, name, synced(uid_of(resource), value, sync_answered(resource)))
 
 
 def _place(wanted: Awaited) -> dict[str, str]:
@@ -98,12 +106,9 @@ async def _keys(cluster: UserCluster, resource: Mapping[str, Any]) -> Keys:
 
 
 async def _read(cluster: UserCluster, target: TargetRef) -> KeyState | None:
-    try:
+    with Suppressed(Trouble.NO_RIGHT):
         return key_state(await cluster.metadata(OF_TARGETS[target.kind], target.key.namespace, target.key.name))
-    except UserError as error:
-        if error.trouble is not Trouble.NO_RIGHT:
-            raise
-        return None
+    return None
 
 
 def _told(resource: Mapping[str, Any], verdict: Verdict, before: Keys, after: Keys) -> None:
@@ -130,15 +135,3 @@ def _print(resource: Mapping[str, Any], ending: Ending, says: str) -> None:
     metadata = mapping(resource.get("metadata"))
     name = f"{text(resource.get('kind'))} {shown(metadata.get('namespace'))}/{shown(metadata.get('name'))}"
     click.echo(f"{name}: {toned(says, _TONES[ending])}")
-
-
-def _exit(endings: Sequence[Ending]) -> None:
-    late = endings.count(Ending.TIMED_OUT)
-    if late:
-        raise Failure(
-            f"{late} of {len(endings)} did not answer in time; they still will, if an operator runs that serves them: "
-            "see `kubectl phase doctor`",
-            ExitCode.TIMED_OUT,
-        )
-    if Ending.NOT_DONE in endings:
-        raise click.exceptions.Exit(ExitCode.NO)

@@ -1,7 +1,9 @@
 """`tree`: from Phase to the workloads, or from the sources of a push to Phase, on one screen."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import product
+from operator import attrgetter
 from typing import Any
 
 import click
@@ -9,23 +11,23 @@ import click
 from phase_operator.cli.common.cluster import connected, namespace_of, waited_for
 from phase_operator.cli.common.failures import Failure
 from phase_operator.cli.common.options import HELP, ClusterOptions, cluster_options, example, output_option
-from phase_operator.cli.common.resources import OF_TARGETS, given
+from phase_operator.cli.common.resources import OF_TARGETS, given, key_of
 from phase_operator.cli.common.terminal import say
 from phase_operator.cli.tracing.drawing import Node, drawn
 from phase_operator.cli.tracing.family import family
-from phase_operator.cli.tracing.objects import metadata_of, writers_of
+from phase_operator.cli.tracing.objects import metadata_of, workloads, writers_of
 from phase_operator.cli.tracing.origin import origin
 from phase_operator.cli.tracing.readers import Reader, policies_of, reader
-from phase_operator.core.json_access import mapping, mappings, text
+from phase_operator.core.json_access import mapping, mappings
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.workload import APIS, Workload, read_workload
+from phase_operator.core.rollout.workload import APIS, Workload
 from phase_operator.core.status.recorded import newest_version, newest_versions, recorded_refs
 from phase_operator.core.targets.versions import is_version
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.listing import FEW
 from phase_operator.kube.user_cluster import UserCluster
-from phase_operator.kube.user_errors import Trouble, UserError
-from phase_operator.kube.user_resources import PHASE_SECRETS, PUSH_SECRETS, Resource
+from phase_operator.kube.user_errors import Suppressed, Trouble, UserError
+from phase_operator.kube.user_resources import PUSH_SECRETS, Resource
 
 _KINDS = {resource: kind for kind, resource in OF_TARGETS.items()}
 Readers = Mapping[TargetRef, list[Reader]]
@@ -97,14 +99,11 @@ async def _relatives(cluster: UserCluster, target: TargetRef) -> AsyncIterator[M
 
 async def _pushes(cluster: UserCluster, target: TargetRef) -> AsyncIterator[Mapping[str, Any]]:
     """Yield the PhasePushSecrets whose status names an object as a source."""
-    try:
+    with Suppressed(Trouble.NOT_FOUND, Trouble.NO_RIGHT):
         async for each in cluster.each(PUSH_SECRETS, target.key.namespace):
             sources = mappings(mapping(each.get("status")).get("sources"))
             if any((one.get("kind"), one.get("name")) == (str(target.kind), target.key.name) for one in sources):
                 yield each
-    except UserError as error:
-        if error.trouble not in (Trouble.NOT_FOUND, Trouble.NO_RIGHT):
-            raise
 
 
 async def _tree(
@@ -118,35 +117,25 @@ async def _readers(
     cluster: UserCluster, resource: Mapping[str, Any], only: Callable[[TargetRef, str], bool]
 ) -> Readers:
     """Return the workloads that read each target of a resource."""
-    metadata = mapping(resource.get("metadata"))
-    kind = text(resource.get("kind"))
-    own = ObjectKey(
-        text(metadata.get("namespace")), text(metadata.get("name")), "" if kind == PHASE_SECRETS.kind else kind
-    )
-    versions = newest_versions(mapping(resource.get("status")))
-    targets = [each for each in recorded_refs(mapping(resource.get("status"))) if only(each, versions.get(each, ""))]
-    followed = policies_of(resource, own)
+    status = mapping(resource.get("status"))
+    versions = newest_versions(status)
+    targets = [each for each in recorded_refs(status) if only(each, versions.get(each, ""))]
+    followed = policies_of(resource, key_of(resource))
     found: dict[TargetRef, list[Reader]] = {each: [] for each in targets}
-    for namespace in sorted({each.key.namespace for each in targets}):
-        async for workload in _workloads(cluster, namespace):
-            for target in targets:
-                if target.key.namespace != namespace:
-                    continue
-                read = reader(workload, newest_version(target, versions), followed.get(target))
-                if read is not None:
-                    found[target].append(read)
-    return {target: sorted(each, key=lambda one: one.name) for target, each in found.items()}
+    async for workload in _workloads(cluster, sorted({each.key.namespace for each in targets})):
+        for target in targets:
+            read = reader(workload, newest_version(target, versions), followed.get(target))
+            if read is not None:
+                found[target].append(read)
+    return {target: sorted(each, key=attrgetter("name")) for target, each in found.items()}
 
 
-async def _workloads(cluster: UserCluster, namespace: str) -> AsyncIterator[Workload]:
-    """Yield the workloads of a namespace, a few in memory at once; kinds that cannot be listed are told of."""
-    for kind, api in APIS.items():
-        group, _, version = api.version.rpartition("/")
+async def _workloads(cluster: UserCluster, namespaces: Sequence[str]) -> AsyncIterator[Workload]:
+    """Yield the workloads of namespaces, a few in memory at once; kinds that cannot be listed are told of."""
+    for namespace, kind in product(namespaces, APIS):
         try:
-            async for each in cluster.each(Resource(group, version, api.plural, str(kind)), namespace, chunk=FEW):
-                workload = read_workload(kind, each)
-                if workload is not None:
-                    yield workload
+            async for workload in workloads(cluster, kind, namespace, chunk=FEW):
+                yield workload
         except UserError as error:
             if error.trouble is Trouble.NO_RIGHT:
                 say(f"not looked at: {error.message}")

@@ -98,15 +98,24 @@ def _show(
         print_table(HEAD, [each.row() for each in leavers])
     click.echo(f"{len(leavers)} resources go; {len(kept)} Secrets and ConfigMaps stay")
     if own is not None:
-        click.echo(f"the operator's own objects go: {len(own.objects)}")
-        for thing in own.objects[:_MOST]:
-            click.echo(f"  {thing}")
-        for release in own.releases:
-            say(toned(f"Helm keeps other objects: remove them with `helm uninstall`, release {release}", Tone.NOTE))
-    warnings = [f"{each}: {warning}" for each in leavers for warning in each.warnings]
-    if operator_gone and any(each.finalizers for each in leavers):
-        warnings.append("leases live to their ends and entries stay in Phase, since no operator lets them go")
+        _show_own(own)
+    warnings = _warnings(leavers, operator_gone=operator_gone)
     for warning in warnings[:_MOST]:
         say(toned(warning, Tone.NOTE))
     if len(warnings) > _MOST:
         say(f"and {len(warnings) - _MOST} more warnings")
+
+
+def _show_own(own: Installation) -> None:
+    click.echo(f"the operator's own objects go: {len(own.objects)}")
+    for thing in own.objects[:_MOST]:
+        click.echo(f"  {thing}")
+    for release in own.releases:
+        say(toned(f"Helm keeps other objects: remove them with `helm uninstall`, release {release}", Tone.NOTE))
+
+
+def _warnings(leavers: Sequence[Leaver], *, operator_gone: bool) -> list[str]:
+    found = [f"{each}: {warning}" for each in leavers for warning in each.warnings]
+    if operator_gone and any(each.finalizers for each in leavers):
+        found.append("leases live to their ends and entries stay in Phase, since no operator lets them go")
+    return found

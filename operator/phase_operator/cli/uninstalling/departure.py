@@ -13,15 +13,14 @@ from phase_operator.cli.acting.key_changes import KeyState, key_state
 from phase_operator.cli.acting.waiting import Awaited, Machine, verdicts
 from phase_operator.cli.common.cluster import all_of
 from phase_operator.cli.common.failures import ExitCode, Failure
-from phase_operator.cli.common.resources import OF_TARGETS, resource_of
+from phase_operator.cli.common.resources import OF_TARGETS, place_of, resource_of, uid_of
 from phase_operator.cli.common.terminal import say
 from phase_operator.cli.uninstalling.leavers import Leaver, leaver, losses, releasing, retaining, version_of
-from phase_operator.core.json_access import mapping, text
+from phase_operator.core.json_access import mapping
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.text import listing
-from phase_operator.core.values import ObjectKey
 from phase_operator.kube.user_cluster import UserCluster
-from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_errors import Suppressed, Trouble, UserError
 from phase_operator.kube.user_resources import DYNAMIC_SECRETS, OURS, PHASE_SECRETS, PUSH_SECRETS, Request
 
 # What is outside the cluster goes first, while the operator runs.
@@ -58,11 +57,8 @@ class Departure:
         """Return every resource of the namespace, in the order in which they go; raise UserError."""
         found: list[Leaver] = []
         for kind in (kind for kinds in _ORDER for kind in kinds):
-            try:
+            with Suppressed(Trouble.NOT_FOUND):
                 found += [leaver(each) async for each in self.cluster.each(kind, self.namespace)]
-            except UserError as error:
-                if error.trouble is not Trouble.NOT_FOUND:
-                    raise
         return found
 
     async def kept(self, leavers: Sequence[Leaver]) -> dict[TargetRef, KeyState]:
@@ -70,9 +66,7 @@ class Departure:
         found: dict[TargetRef, KeyState] = {}
         for kind, resource in OF_TARGETS.items():
             async for each in self.cluster.each(resource, self.namespace, labels=_MANAGED, metadata=True):
-                metadata = mapping(each.get("metadata"))
-                place = ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
-                found[TargetRef(kind, place)] = key_state(metadata)
+                found[TargetRef(kind, place_of(each))] = key_state(mapping(each.get("metadata")))
         # What is merged into objects of others, or lies in other namespaces.
         left = sorted({target for each in leavers for target in each.targets} - found.keys())
         elsewhere = await self._look(left)
@@ -94,23 +88,26 @@ class Departure:
     async def leave(self, leavers: Sequence[Leaver], kept: Mapping[TargetRef, KeyState]) -> None:
         """Delete the resources so that their targets stay; raise Failure at the first surprise."""
         for kinds in _ORDER:
-            group = [each for each in leavers if each.kind in {kind.kind for kind in kinds}]
-            if not group:
-                continue
-            await all_of(group, self._retain)
-            if not self.operator_gone:
-                await self._until_taken_in(group)
-            await all_of(group, self._delete)
-            if self.operator_gone:
-                await all_of(group, self._release)
-            await self._until_gone(group)
-            await self.check_kept(kept)
-            say(f"{len(group)} gone: {', '.join(sorted({each.kind for each in group}))}")
+            group = [each for each in leavers if each.resource in kinds]
+            if group:
+                await self._take_away(group)
+                await self.check_kept(kept)
+                say(f"{len(group)} gone: {', '.join(sorted({each.kind for each in group}))}")
         if again := await self.resources():
             raise Failure(
                 f"{listing(map(str, again))} came meanwhile: find out who makes them, a GitOps tool for instance, and "
                 "run this again"
             )
+
+    async def _take_away(self, group: Sequence[Leaver]) -> None:
+        """Delete resources that may go at the same time, after their targets were set to Retain."""
+        await all_of(group, self._retain)
+        if not self.operator_gone:
+            await self._until_taken_in(group)
+        await all_of(group, self._delete)
+        if self.operator_gone:
+            await all_of(group, self._release)
+        await self._until_gone(group)
 
     async def _retain(self, leaving: Leaver) -> None:
         """Set every target of a resource to Retain."""
@@ -150,19 +147,15 @@ class Departure:
 
     async def _written(self, found: Mapping[str, Any], body: Mapping[str, Any] | None) -> bool:
         """Write one step; return True if it was the deletion. False: look again."""
-        kind, metadata = resource_of(found), mapping(found.get("metadata"))
-        namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
-        try:
+        kind, place = resource_of(found), place_of(found)
+        with Suppressed(Trouble.CONFLICT):
             if body is not None:
-                await self.cluster.patch(kind, namespace, name, body)
+                await self.cluster.patch(kind, place.namespace, place.name, body)
                 return False
-            only = {"uid": text(metadata.get("uid")), "resourceVersion": version_of(found)}
-            await self.cluster.delete(kind, namespace, name, orphan=True, only=only)
-        except UserError as error:
-            if error.trouble is not Trouble.CONFLICT:
-                raise
-            return False
-        return True
+            only = {"uid": uid_of(found), "resourceVersion": version_of(found)}
+            await self.cluster.delete(kind, place.namespace, place.name, orphan=True, only=only)
+            return True
+        return False
 
     async def _release(self, leaving: Leaver) -> None:
         """Take our finalizers off a resource that is being deleted."""
@@ -182,9 +175,8 @@ class Departure:
 
     async def _same(self, leaving: Leaver) -> Mapping[str, Any] | None:
         """Return a resource as it is now; None if it is gone. Another one of its name is a surprise."""
-        kind = next(each for each in OURS if each.kind == leaving.kind)
-        found = await self.cluster.find(kind, leaving.key.namespace, leaving.key.name)
-        if found is not None and text(mapping(found.get("metadata")).get("uid")) != leaving.uid:
+        found = await self.cluster.find(leaving.resource, leaving.key.namespace, leaving.key.name)
+        if found is not None and uid_of(found) != leaving.uid:
             raise Failure(f"{leaving} was made anew meanwhile: find out by whom, and run this again")
         return found
 
@@ -198,8 +190,7 @@ class Departure:
 
     async def _late(self, group: Sequence[Leaver], judge: Callable[[str], Judge]) -> list[str]:
         """Wait for resources, and return those that did not get there in time."""
-        kinds = {each.kind: each for each in OURS}
-        awaited = [Awaited(kinds[each.kind], each.key.namespace, each.key.name, judge(each.uid)) for each in group]
+        awaited = [Awaited(each.resource, each.key.namespace, each.key.name, judge(each.uid)) for each in group]
         return [
             str(each)
             async for each, _, verdict in verdicts(self.cluster, awaited, self.timeout, self.clock, say)

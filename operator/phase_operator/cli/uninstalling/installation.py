@@ -10,7 +10,7 @@ from phase_operator.api import names
 from phase_operator.core.json_access import mapping, text, texts
 from phase_operator.core.text import clean
 from phase_operator.kube.user_cluster import UserCluster
-from phase_operator.kube.user_errors import Trouble, UserError
+from phase_operator.kube.user_errors import Suppressed, Trouble
 from phase_operator.kube.user_resources import CRDS, DEPLOYMENTS, LEASES, OURS, SECRETS, Resource
 
 _LABEL = f"app.kubernetes.io/name={names.OPERATOR_NAME}"
@@ -80,7 +80,7 @@ async def _labelled(cluster: UserCluster, kind: Resource) -> tuple[list[Own], se
     """Return the objects of a kind with our label, and the Helm releases of those that Helm keeps."""
     objects: list[Own] = []
     releases: set[str] = set()
-    try:
+    with Suppressed(Trouble.NOT_FOUND):
         async for each in cluster.each(kind, "", labels=_LABEL, metadata=True):
             metadata = mapping(each.get("metadata"))
             annotations = texts(metadata.get("annotations"))
@@ -88,9 +88,6 @@ async def _labelled(cluster: UserCluster, kind: Resource) -> tuple[list[Own], se
                 releases.add(f"{clean(annotations.get(_RELEASE_NAMESPACE, ''))}/{clean(release)}")
             else:
                 objects.append(Own(kind, text(metadata.get("namespace")), text(metadata.get("name"))))
-    except UserError as error:
-        if error.trouble is not Trouble.NOT_FOUND:
-            raise
     return objects, releases
 
 

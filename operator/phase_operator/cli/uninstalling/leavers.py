@@ -11,6 +11,7 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.cli.acting.key_changes import KeyState
 from phase_operator.cli.common.appliers import applier
+from phase_operator.cli.common.resources import key_of, kind_named, place_of, uid_of
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, mappings, strings, text
 from phase_operator.core.refs import TargetRef
@@ -18,6 +19,8 @@ from phase_operator.core.status.recorded import newest_version, newest_versions,
 from phase_operator.core.targets.policy import policy, spec_targets
 from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import ObjectKey
+from phase_operator.kube.user_resources import OURS as KINDS
+from phase_operator.kube.user_resources import Resource
 from phase_operator.reconcile.context import parse_spec
 
 OURS = frozenset({*names.FINALIZERS, names.LEGACY_FINALIZER})
@@ -44,6 +47,11 @@ class Leaver:
     def __str__(self) -> str:
         return f"{self.kind} {self.key.namespace}/{self.key.name}"
 
+    @property
+    def resource(self) -> Resource:
+        """Which of our kinds it is of."""
+        return kind_named(self.kind) or KINDS[0]
+
     def row(self) -> list[str]:
         """Return its line in the list: kind, namespace, name, number of targets, those set to Retain, finalizers."""
         finalizers = ",".join(clean(each) for each in self.finalizers) or "-"
@@ -64,12 +72,11 @@ def leaver(found: Mapping[str, Any]) -> Leaver:
     """Return what hangs on a resource."""
     metadata, status = mapping(found.get("metadata")), mapping(found.get("status"))
     kind = text(found.get("kind"))
-    key = ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
     versions = newest_versions(status)
     return Leaver(
         kind,
-        key,
-        text(metadata.get("uid")),
+        place_of(found),
+        uid_of(found),
         tuple(newest_version(each, versions) for each in recorded_refs(status)),
         tuple(_name(field, target) for field, target, deletes in _raw_targets(found) if deletes),
         tuple(strings(metadata.get("finalizers"))),
@@ -85,7 +92,7 @@ def _warnings(found: Mapping[str, Any], kind: str, status: Mapping[str, Any]) ->
     if kind == names.KIND_PHASE_DYNAMIC_SECRET and spec.get("revoke") is not False:
         yield "its leases are revoked, so what its targets hold opens nothing any more"
     if kind == names.KIND_PHASE_PUSH_SECRET and spec.get("deletionPolicy") == _DELETE:
-        entries = sum(1 for _ in mappings(status.get("entries")))
+        entries = len(list(mappings(status.get("entries"))))
         yield f"its entries in Phase are deleted, {entries} of them: its deletionPolicy is Delete"
     if pending := [text(each.get("name")) for each in mappings(status.get("targets")) if _is_pending(each)]:
         yield f"{clean_listing(pending)}: out of the spec, with deletionPolicy Delete, so it goes if an operator runs"
@@ -114,9 +121,8 @@ def _raw_targets(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, A
 
 def _deletes(found: Mapping[str, Any]) -> Sequence[bool] | None:
     """Return for each target of a spec, in its order, whether it goes with the resource; None: it is not valid."""
-    kind = text(found.get("kind"))
     try:
-        spec = parse_spec(mapping(found.get("spec")), "" if kind == names.KIND_PHASE_SECRET else kind)
+        spec = parse_spec(mapping(found.get("spec")), key_of(found).kind)
     except Invalid:
         return None
     return [policy(target).deletes for _, target in spec_targets(spec, "")]
