@@ -19,7 +19,6 @@ from pathlib import Path
 
 from bench import core, fleet, hands, small_quota
 from bench.bare_cost import BareCost, bare_cost
-from bench.hands import SECRETS
 from bench.processes import cpu_of_tree, first_call, memory_of_tree, started
 from bench.table import Progress, Table, repeated
 from phase_dev.cluster import ControlPlane, start_control_plane
@@ -74,8 +73,9 @@ class Bench:
             self.cold_start(operator)
             self.further(operator)
             self.idle(operator)
-            self.one_change()
+            # Edits first: an environment that moves has all others read again within minutes, for their references.
             self.hand_edits()
+            self.one_change()
             self.new_among_many()
             self.foreign_secrets(operator)
         self.compare(seconds, [before, self.bare_program()])
@@ -159,21 +159,6 @@ class Bench:
             f"{(seconds_of_cpu(operator) - cpu) / self.minute:.2%}",
         )
 
-    def one_change(self) -> None:
-        """Change a value of one environment, and wait for all who use it."""
-        app, environment = fleet.source(0)
-        users = [number for number in range(self.size) if fleet.source(number) == (app, environment)]
-        self.phase.reset_calls()
-        took = asyncio.run(
-            self.seconds_until(users, "KEY_0", "changed", lambda: self.phase.set(app, environment, "KEY_0", "changed"))
-        )
-        reads = self.phase.calls(route=READS, app=app, env=environment)
-        self.table.add(
-            f"a value changes, {len(users)} resources use it",
-            f"1 read; {self.interval + 1} s (p99)",
-            f"{reads} read; {fleet.high(took):.1f} s (p99)",
-        )
-
     def hand_edits(self) -> None:
         """Edit targets by hand, all at once."""
         numbers = range(min(EDITED, self.size))
@@ -191,6 +176,21 @@ class Bench:
         async with fleet.hands(self.plane) as admin:
             return await hands.edited(admin, map(fleet.target_path, numbers), 60.0)
 
+    def one_change(self) -> None:
+        """Change a value of one environment, and wait for all who use it."""
+        app, environment = fleet.source(0)
+        users = [number for number in range(self.size) if fleet.source(number) == (app, environment)]
+        self.phase.reset_calls()
+        took = asyncio.run(
+            self.seconds_until(users, "KEY_0", "changed", lambda: self.phase.set(app, environment, "KEY_0", "changed"))
+        )
+        reads = self.phase.calls(route=READS, app=app, env=environment)
+        self.table.add(
+            f"a value changes, {len(users)} resources use it",
+            f"1 read; {self.interval + 1} s (p99)",
+            f"{reads} read; {fleet.high(took):.1f} s (p99)",
+        )
+
     def new_among_many(self) -> None:
         """Change every environment, and make new resources while all others are brought in step."""
         took = asyncio.run(self.make_new())
@@ -200,28 +200,23 @@ class Bench:
 
     async def make_new(self) -> list[float]:
         """Return the seconds from the creation of each new resource to its Secret."""
-        took = []
-        seen: dict[str, float] = {}
+        text = "changed for all"
+        wanted = {fleet.target_path(number): hands.holds("KEY_2", text) for number in range(self.size)}
+        new = [
+            hands.New(
+                fleet.resource_path(number),
+                fleet.resource(number, self.phase.url, self.interval),
+                fleet.target_path(number),
+            )
+            for number in range(self.size, self.size + NEW)
+        ]
+
+        def change() -> None:
+            fleet.change_everywhere(self.phase, "KEY_2", text)
+
+        tell = Progress("hold KEY_2", len(wanted)).tell
         async with fleet.hands(self.plane) as admin:
-            since = await admin.version(SECRETS)
-            fleet.change_everywhere(self.phase, "KEY_2", "changed for all")
-            wanted = {fleet.target_path(number): hands.holds("KEY_2", "changed for all") for number in range(self.size)}
-            follow = admin.until_each(wanted, since, seen, Progress("hold KEY_2", len(wanted)).tell)
-            refreshed = asyncio.create_task(asyncio.wait_for(follow, _PATIENCE))
-
-            async def refreshing() -> bool:
-                return bool(seen)
-
-            await hands.until(refreshing, 120.0)
-            for number in range(self.size, self.size + NEW):
-                await admin.create(fleet.resource_path(number), fleet.resource(number, self.phase.url, self.interval))
-
-                async def there(number: int = number) -> bool:
-                    return await admin.data(fleet.target_path(number)) is not None
-
-                took.append(await hands.until(there, 60.0))
-            await refreshed
-        return took
+            return await hands.made_among(admin, wanted, change, new, _PATIENCE, tell)
 
     def foreign_secrets(self, operator: OperatorProcess) -> None:
         """Make large Secrets that are nobody's business."""

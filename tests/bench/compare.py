@@ -29,10 +29,12 @@ OUTPUT = Path(__file__).parents[2] / "compare-output.md"
 class Comparison:
     """A program on its stage, and the table of what it costs."""
 
-    def __init__(self, stage: Stage, *, minute: float = 60.0, edits: int = 100, beside_bare: bool = True) -> None:
+    def __init__(
+        self, stage: Stage, *, minute: float = 60.0, edits: int = 100, new: int = 50, beside_bare: bool = True
+    ) -> None:
         """Prepare; `minute` is how long to watch that nothing happens, in seconds."""
         self.stage = stage
-        self._minute, self._edits, self._beside_bare = minute, min(edits, stage.size), beside_bare
+        self._minute, self._edits, self._new, self._beside_bare = minute, min(edits, stage.size), new, beside_bare
         self.table = Table(("work", stage.candidate.name))
 
     def run(self, measures: Sequence[str]) -> None:
@@ -43,9 +45,9 @@ class Comparison:
         with stage.program() as program:
             seconds = asyncio.run(stage.until_ready(program))
             self._cold_start(program, seconds)
-            for name in ("idle", "change", "edits"):
+            for name, measure in _MEASURES.items():
                 if name in measures:
-                    _MEASURES[name](self, program)
+                    measure(self, program)
         if "restart" in measures:
             with stage.program() as program:
                 self._restart(program)
@@ -85,14 +87,6 @@ class Comparison:
             f"{(program.cpu() - cpu) / self._minute:.2%} of a core"
         )
 
-    def change(self, program: Program) -> None:
-        """Change a value of one environment, and wait for all who use it."""
-        app, environment = fleet.source(0)
-        users = [number for number in range(self.stage.size) if fleet.source(number) == (app, environment)]
-        program.raise_if_ended()
-        took = asyncio.run(self.stage.changed(users, "KEY_0", "changed"))
-        self.table.add(f"a value changes, {len(users)} resources use it", f"{fleet.high(took):.1f} s (p99)")
-
     def edits(self, program: Program) -> None:
         """Edit targets by hand, all at once."""
         program.raise_if_ended()
@@ -104,6 +98,23 @@ class Comparison:
             f"{len(took)} repaired, {within}; {self.stage.phase.calls()} calls",
         )
 
+    def change(self, program: Program) -> None:
+        """Change a value of one environment, and wait for all who use it."""
+        app, environment = fleet.source(0)
+        users = [number for number in range(self.stage.size) if fleet.source(number) == (app, environment)]
+        program.raise_if_ended()
+        took = asyncio.run(self.stage.changed(users, "KEY_0", "changed"))
+        self.table.add(f"a value changes, {len(users)} resources use it", f"{fleet.high(took):.1f} s (p99)")
+
+    def new(self, program: Program) -> None:
+        """Change every environment, and make new resources while all others are brought in step."""
+        program.raise_if_ended()
+        took = asyncio.run(self.stage.made_among_others(self._new, "KEY_2", "changed for all"))
+        self.table.add(
+            f"a new resource while {self.stage.size} are refreshed",
+            f"{fleet.high(took):.2f} s (p99 of {self._new})",
+        )
+
     def _restart(self, program: Program) -> None:
         passed = self._passed(program)
         self.table.add(
@@ -111,10 +122,12 @@ class Comparison:
         )
 
 
+# In this order. Edits first: an environment that moves has others read again within minutes, for their references.
 _MEASURES: dict[str, Callable[[Comparison, Program], None]] = {
     "idle": Comparison.idle,
-    "change": Comparison.change,
     "edits": Comparison.edits,
+    "change": Comparison.change,
+    "new": Comparison.new,
 }
 MEASURES = (*_MEASURES, "restart")
 
@@ -160,6 +173,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--measures", nargs="*", choices=MEASURES, default=MEASURES, help="beside the cold start")
     parser.add_argument("--minute", type=float, default=60.0, help="seconds to watch that nothing happens")
     parser.add_argument("--edits", type=int, default=100, help="targets that are edited by hand")
+    parser.add_argument("--new", type=int, default=50, help="resources that are made while all others are refreshed")
     parser.add_argument("--no-bare", action="store_true", help="run no bare program beside it")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file for the tables")
     return parser
@@ -191,7 +205,9 @@ def measure(options: argparse.Namespace, size: int) -> Table:
         install(plane)
         stage = Stage(plane, phase, Path(folder), candidate_of(options), size, options.interval)
         stage.prepare()
-        comparison = Comparison(stage, minute=options.minute, edits=options.edits, beside_bare=not options.no_bare)
+        comparison = Comparison(
+            stage, minute=options.minute, edits=options.edits, new=options.new, beside_bare=not options.no_bare
+        )
         comparison.run(options.measures)
         return comparison.table
 

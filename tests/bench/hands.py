@@ -180,6 +180,49 @@ async def changed(
     return [at - began for at in seen.values()]
 
 
+@dataclass(frozen=True)
+class New:
+    """A resource that is made, and the Secret that is to come of it."""
+
+    collection: str
+    body: dict[str, Any]
+    secret: str
+
+
+async def made_among(
+    hands: Hands,
+    wanted: Mapping[str, Wanted],
+    change: Callable[[], object],
+    new: Iterable[New],
+    within: float,
+    tell: Callable[[int], None],
+) -> list[float]:
+    """Make a change, and while these Secrets come to be as wanted, new resources, one after another.
+
+    Return the seconds from each one's creation to its Secret. The first is made when the first of the others is as
+    wanted; all have to be within the time.
+    """
+    took = []
+    seen: dict[str, float] = {}
+
+    async def begun() -> bool:
+        return bool(seen)
+
+    since = await hands.version(SECRETS)
+    change()
+    async with asyncio.timeout(within), asyncio.TaskGroup() as others:
+        others.create_task(hands.until_each(wanted, since, seen, tell))
+        await until(begun, within)
+        for each in new:
+            await hands.create(each.collection, each.body)
+
+            async def there(path: str = each.secret) -> bool:
+                return await hands.data(path) is not None
+
+            took.append(await until(there, within))
+    return took
+
+
 async def edited(hands: Hands, paths: Iterable[str], within: float) -> list[float]:
     """Edit Secrets by hand, all at once; return the seconds until each is as it was, for those that are in time."""
     good = {path: await hands.data(path) for path in paths}

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import fleet
 from bench.candidate import Candidate, Failed
-from bench.hands import Hands, changed, edited, every, holds, secret_path
+from bench.hands import Hands, New, changed, edited, every, holds, made_among, secret_path
 from bench.processes import cpu_of_server, cpu_of_tree, memory_of_tree
 from bench.table import Progress
 from phase_dev.cluster import ControlPlane
@@ -237,6 +237,24 @@ class Stage:
         """Edit targets by hand; return the seconds until each is repaired, for those that are in time."""
         async with fleet.hands(self.plane) as admin:
             return await edited(admin, map(self.target_path, numbers), 60.0 + 2 * self.interval)
+
+    async def made_among_others(self, number: int, key: str, text: str) -> list[float]:
+        """Change a value in every environment, and make so many new resources while the others come to have it.
+
+        Return the seconds from each one's creation to its Secret.
+        """
+        wanted = {self.target_path(each): holds(key, text) for each in range(self.size)}
+        new = [
+            New(self._path(each), self._resource(each), self.target_path(each))
+            for each in range(self.size, self.size + number)
+        ]
+
+        def change() -> None:
+            fleet.change_everywhere(self.phase, key, text)
+
+        tell = Progress("have the value", len(wanted)).tell
+        async with fleet.hands(self.plane) as admin:
+            return await made_among(admin, wanted, change, new, _PATIENCE, tell)
 
     def target_path(self, number: int) -> str:
         """Return where the Secret of a resource is."""

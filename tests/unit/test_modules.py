@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean
 
-import phase_operator
 import pytest
 from radon.complexity import cc_visit
+
+import phase_operator
 
 PRODUCT = Path(phase_operator.__file__).parent
 MOST_LINES = 450

@@ -23,6 +23,7 @@ from support.operator_process import REPOSITORY, install_once
 QUOTA = Load(interval=5, limit=2, windows=1, window=10.0, apps=1, environments=1)
 # One for each app.
 COMPARED = fleet.APPS
+NEW = 3
 SOURCES = fleet.APPS * len(fleet.ENVIRONMENTS)
 
 
@@ -49,11 +50,11 @@ def compared(plane: ControlPlane, folder: Path, command: str, *measures: str) ->
     with EmbeddedPhase(fleet.seed()) as phase:
         stage = Stage(plane, phase, folder, candidate_of(options), COMPARED, interval=5)
         stage.prepare()
-        comparison = Comparison(stage, minute=6.0, edits=COMPARED, beside_bare=False)
+        comparison = Comparison(stage, minute=6.0, edits=COMPARED, new=NEW, beside_bare=False)
         try:
             comparison.run(options.measures)
         finally:
-            asyncio.run(fleet.unmake(plane, range(COMPARED)))
+            asyncio.run(fleet.unmake(plane, range(COMPARED + NEW)))
     return {row[0]: row[1] for row in comparison.table.rows}
 
 
@@ -69,6 +70,7 @@ def test_our_operator_goes_through_the_comparison_as_any_other_would(plane: Cont
     assert ", 0 writes, " in rows["nothing changes for 6 s, at 5 s"]
     assert rows["a value changes, 1 resources use it"].endswith(" s (p99)")
     assert rows[f"{COMPARED} targets edited by hand"].startswith(f"{COMPARED} repaired, ")
+    assert rows[f"a new resource while {COMPARED} are refreshed"].endswith(f" s (p99 of {NEW})")
     assert ", 0 writes, " in rows["the first 6 s of a restart, all in step"]
     assert float(rows["memory then"].removesuffix(" MiB")) > 10.0
     assert re.fullmatch(
