@@ -1,4 +1,5 @@
 import base64
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -39,10 +40,12 @@ DATA = ("data",)
 WORDS = st.from_regex(r"\A[a-z][a-z0-9-]{0,4}\Z")
 # A label does not end with a hyphen.
 NAMES = WORDS.map(lambda word: word.rstrip("-"))
+# An annotation is a template, and this one is to be nothing but its text.
+PLAIN = st.text(max_size=9).filter(lambda text: not re.search(r"\{[{%#]", text))
 TEMPLATES = st.fixed_dictionaries(
     {
         "labels": st.dictionaries(NAMES, NAMES, max_size=3),
-        "annotations": st.dictionaries(NAMES, st.text(max_size=9), max_size=3),
+        "annotations": st.dictionaries(NAMES, PLAIN, max_size=3),
     }
 )
 ENTRIES = st.dictionaries(WORDS, st.text(max_size=9), min_size=1, max_size=4).map(
